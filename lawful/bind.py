@@ -118,9 +118,7 @@ class Model:
         e = np.exp(np.clip(t, -_WALK, _WALK))
         return slot.lower + e, {i: e}
 
-    def _centred(
-        self, slot: Slot, i: int, t: np.ndarray, theta: np.ndarray
-    ) -> tuple[np.ndarray, dict[int, Any]]:
+    def _centred(self, slot: Slot, i: int, t: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, dict[int, Any]]:
         if slot.inside:  # v = centre * exp(t / power): the term (v / x)**power is exp(t) at the centre
             power, slopes = self._read(slot.centre[0][0], theta)
             v = np.exp(np.clip(slot.log_centre + t / power, -_WALK, _WALK))
@@ -220,13 +218,20 @@ def bind(
         indices = tuple(range(first, len(slots)))
         grouped = p.name in by or p.by is not None
         layout[p.name] = ("by", indices) if grouped else indices if p.size is not None else first
-    for name, other in tied.items():
-        while other in tied:
-            other = tied[other]
-        layout[name] = layout[other]
+    for name in tied:
+        layout[name] = layout[_tie_end(law, name, tied)]
     layout = {p.name: layout[p.name] for p in law.parameters}
     centred = [_centre(law, s, layout, points) if s.parameter not in uncentred else s for s in slots]
     return Model(law, tuple(centred), layout, grouping, tuple(labels))
+
+
+def _tie_end(law: Law, name: str, tied: Mapping[str, str]) -> str:
+    seen = [name]
+    while seen[-1] in tied:
+        seen.append(tied[seen[-1]])
+        if seen[-1] in seen[:-1]:
+            raise ValueError(f"tied: law {law.name}: {' = '.join(seen)} is a circle; leave one of them out")
+    return seen[-1]
 
 
 def _check_names(law: Law, **given: Mapping[str, Any]) -> None:
@@ -235,7 +240,8 @@ def _check_names(law: Law, **given: Mapping[str, Any]) -> None:
         for name in [*names, *(names.values() if argument == "tied" else ())]:
             if name not in known:
                 raise ValueError(
-                    f"{argument}: law {law.name} has no parameter {name!r}; it has {', '.join(known)}{near_miss(name, known)}"
+                    f"{argument}: law {law.name} has no parameter {name!r}; "
+                    f"it has {', '.join(known)}{near_miss(name, known)}"
                 )
 
 
@@ -249,7 +255,7 @@ def _entries(p: Parameter, points: Mapping[str, np.ndarray], labels: Sequence[st
 
 
 def _centre(law: Law, slot: Slot, layout: Mapping[str, Any], points: Mapping[str, np.ndarray]) -> Slot:
-    """Centre a positive amplitude or scale on the data, where its variables are positive and its exponent is one number."""
+    """Centre a positive amplitude or scale on the data, where its variables are positive and it has one exponent."""
     p = next(q for q in law.parameters if q.name == slot.parameter)
     if not p.power or slot.lower != 0 or slot.upper != inf or p.kind not in ("amplitude", "scale"):
         return slot

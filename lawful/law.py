@@ -121,9 +121,7 @@ def offset(meaning: str = "", *, lower: float = 0.0, upper: float = inf, **more:
     return Parameter("offset", lower, upper, meaning=meaning, **more)
 
 
-def amplitude(
-    on: str | tuple[str, ...] = (), power: str | tuple[str, ...] = (), meaning: str = "", **more: Any
-) -> Any:
+def amplitude(on: str | tuple[str, ...] = (), power: str | tuple[str, ...] = (), meaning: str = "", **more: Any) -> Any:
     """The positive coefficient of a power: A in ``A * N**-alpha`` is ``amplitude("N", "alpha")``.
 
     For a rising power write the exponent's sign: ``amplitude("D", "-beta")`` is B in ``B * D**beta``.
@@ -234,9 +232,7 @@ class Law:
                 f"{near_miss(unknown[0], self.variables)}"
             )
         points = {v: np.asarray(x, float) for v, x in variables.items()}
-        return self.function(
-            *(points[v] for v in self.variables), **{p: named[p] for p in self.parameter_names}
-        )
+        return self.function(*(points[v] for v in self.variables), **{p: named[p] for p in self.parameter_names})
 
     def __reduce__(self) -> Any:
         # A law found under its own name in its module travels by that name; one from a notebook by value.
@@ -319,9 +315,7 @@ def _check_references(law: str, variables: list[str], parameters: list[Parameter
                 )
         for e in p.power:
             if e.lstrip("-") not in names and not _is_number(e):
-                raise TypeError(
-                    f"law {law}: {p.name} refers to exponent {e!r}; the parameters are {', '.join(names)}"
-                )
+                raise TypeError(f"law {law}: {p.name} refers to exponent {e!r}; the parameters are {', '.join(names)}")
 
 
 def _is_number(text: str) -> bool:
@@ -337,13 +331,9 @@ def _as_values(law: str, key: str, given: Values | Mapping[str, Any], parameters
     names = [p.name for p in parameters]
     unknown = [n for n in entry.values if n not in names]
     if unknown:
-        raise TypeError(
-            f"law {law}, values {key!r}: {unknown[0]} is not a parameter; they are {', '.join(names)}"
-        )
+        raise TypeError(f"law {law}, values {key!r}: {unknown[0]} is not a parameter; they are {', '.join(names)}")
     if entry.status not in STATUSES:
-        raise TypeError(
-            f"law {law}, values {key!r}: status {entry.status!r} is none of {', '.join(STATUSES)}"
-        )
+        raise TypeError(f"law {law}, values {key!r}: status {entry.status!r} is none of {', '.join(STATUSES)}")
     return replace(entry, partial=len(entry.values) < len(names))
 
 

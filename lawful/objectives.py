@@ -55,9 +55,7 @@ class Objective:
             F = (rho * w).sum(-1)
         return np.where(np.isfinite(F), F, inf)
 
-    def terms(
-        self, y: np.ndarray, f: np.ndarray, kappa: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def terms(self, y: np.ndarray, f: np.ndarray, kappa: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Loss, minus its slope and its curvature in the law's value (or log value), point by point.
 
         kappa blends the curvature of points outside delta: 1 is iteratively reweighted least squares (safe), 0 the
@@ -120,7 +118,5 @@ def objective(spec: str | Objective) -> Objective:
         return Objective(name, log=log, tau=value or 0.05)
     if name == "binomial" and value is None:
         return Objective(name, binomial=True)
-    allowed = (
-        "lsq, log_lsq, huber:DELTA, log_huber:DELTA, lad, log_lad, envelope:TAU, log_envelope:TAU, binomial"
-    )
+    allowed = "lsq, log_lsq, huber:DELTA, log_huber:DELTA, lad, log_lad, envelope:TAU, log_envelope:TAU, binomial"
     raise ValueError(f"objective {spec!r} is unknown; allowed: {allowed}")

@@ -320,9 +320,7 @@ def _parse(table: str) -> tuple[Quantity, ...]:
         elif line and not line.startswith("#"):
             symbol, column, unit, kind, meaning = (cell.strip() for cell in line.split("|"))
             positive = kind.endswith(">0") or kind == "count"
-            parsed.append(
-                Quantity(symbol, column, unit, meaning, (), cast(Kind, kind.removesuffix(">0")), positive)
-            )
+            parsed.append(Quantity(symbol, column, unit, meaning, (), cast(Kind, kind.removesuffix(">0")), positive))
     return tuple(parsed)
 
 

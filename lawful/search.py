@@ -141,9 +141,7 @@ def _columns(
     return columns, rest
 
 
-def project(
-    model: Model, nodes: np.ndarray, problems: Problems, objective: Objective, linear: list[int]
-) -> np.ndarray:
+def project(model: Model, nodes: np.ndarray, problems: Problems, objective: Objective, linear: list[int]) -> np.ndarray:
     """Starts (P, K, p): for each problem and node (K, p) the linear slots at their least-squares values within bounds.
 
     With shared points the sums for all nodes and all weightings are one matrix product (a Gram table), so a thousand
@@ -197,9 +195,7 @@ def _within_bounds(sums: np.ndarray, slots: list[Slot], level: float) -> np.ndar
         M = np.where(active[..., None] & active[..., None, :], G, 0.0)
         M[..., k, k] = np.where(active, 1 + 1e-9, 1.0)
         edge = np.where(active, 0.0, v)
-        free = np.linalg.solve(
-            M, (np.where(active, b - np.matmul(G, edge[..., None])[..., 0], 0.0))[..., None]
-        )[..., 0]
+        free = np.linalg.solve(M, (np.where(active, b - np.matmul(G, edge[..., None])[..., 0], 0.0))[..., None])[..., 0]
         v = np.where(active, free, v)
         low, high = active & (v < lower), active & (v > upper)
         v = np.where(low, lower, np.where(high, upper, v))

@@ -30,7 +30,10 @@ _STRIDE = 8.0  # longest step of a slot that is a log or a logit
 
 @dataclass(frozen=True)
 class Problems:
-    """Points and weightings. X {variable: (n,) or (P, n)}, y (n,) or (P, n), W (P, n); array variables lead with an axis more."""
+    """Points and weightings: X {variable: (n,) or (P, n)}, y (n,) or (P, n), W (P, n).
+
+    Array variables have one axis more, in front.
+    """
 
     X: Mapping[str, np.ndarray]
     y: np.ndarray
@@ -69,9 +72,7 @@ def _keep_memory() -> None:
     del del_me
 
 
-def values(
-    model: Model, theta: np.ndarray, problems: Problems, which: np.ndarray, objective: Objective
-) -> np.ndarray:
+def values(model: Model, theta: np.ndarray, problems: Problems, which: np.ndarray, objective: Objective) -> np.ndarray:
     """The objective at every row (rows,), without derivatives: for ranking starts."""
     F = np.zeros(len(theta))
     n = problems.y.shape[-1]
@@ -228,9 +229,7 @@ class _Batch:
         promised = -0.5 * np.einsum("mp,mp->m", self.g, step)
         trial = self.theta.copy()
         trial[:, self.free] += step
-        f, g, H = _measure(
-            self.model, trial, self.problems, self.which, self.objective, self.kappa, self.free
-        )
+        f, g, H = _measure(self.model, trial, self.problems, self.which, self.objective, self.kappa, self.free)
         good = (f < self.f) & np.isfinite(g).all(1) & np.isfinite(H).all((1, 2))
         gain = self.f - f
         flat = good & ((promised < tolerance * self.f) | (gain < tolerance * self.f))

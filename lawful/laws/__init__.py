@@ -34,6 +34,4 @@ def find(name: str) -> Law:
     from difflib import get_close_matches
 
     near = ", ".join(get_close_matches(name, laws, n=3, cutoff=0.5))
-    raise ValueError(
-        f"there is no law {name!r}" + (f"; near it: {near}" if near else "; `lawful laws` lists them")
-    )
+    raise ValueError(f"there is no law {name!r}" + (f"; near it: {near}" if near else "; `lawful laws` lists them"))
