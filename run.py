@@ -48,7 +48,7 @@ def install(extras):
             sys.exit(
                 failure + "Python could not make .venv; on Debian and Ubuntu, install python3-venv first."
             )
-    uv = [PYTHON, "-m", "uv", "pip", "install", "-q", "--compile-bytecode", "--python", PYTHON]
+    uv = [PYTHON, "-m", "uv", "pip", "install", "-q", "--python", PYTHON]
     failure = step("installing uv", *pip, "install", "-q", "uv")
     if not failure:
         failure = step(f"installing lawful{extras} with uv", *uv, "-e", f".{extras}")
