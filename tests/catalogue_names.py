@@ -4,8 +4,8 @@ A law takes the catalogue's names unless it says otherwise here, by catalogue id
 
 RENAMED: entry -> {its name: ours, (ours, factor) where the unit differs, or None for a name that we lack}.
 "=" stands for the outcome: {"=": 8.64e19} where it is in PF-days there and in FLOP here.
-ADAPTED: entry -> function of all the names of one check point and of the name of its set of values, for what
-renaming cannot say. It returns our names; "law" among them picks the law, where one entry is several of ours.
+ADAPTED: entry -> function of all the names of one check point ("set": the name of its values), for what renaming
+cannot say. It returns our names; "law" among them picks the law, where one entry is several of ours.
 NOT_SHIPPED: entry -> why there is no law for it.
 NOT_ANALYTIC: law -> why its derivatives are checked by central differences (1e-5) and not by complex steps (1e-9).
 NOT_RECOVERED: law -> why the recovery of its parameters from exact data is not tried.
@@ -19,7 +19,7 @@ from typing import Any
 
 Names = dict[str, Any]
 RENAMED: dict[str, dict[str, Any]] = {}
-ADAPTED: dict[str, Callable[[Names, str], Names]] = {}
+ADAPTED: dict[str, Callable[[Names], Names]] = {}
 NOT_SHIPPED: dict[str, str] = {}
 NOT_ANALYTIC: dict[str, str] = {}
 NOT_RECOVERED: dict[str, str] = {}
@@ -66,67 +66,67 @@ RENAMED |= {
 NOT_SHIPPED |= {"li2024_vlm_encoder": "no source with the formula was found; the catalogue's form is a guess"}
 
 
-def _bnsl(p: Names, chosen: str) -> Names:
+def _bnsl(p: Names) -> Names:
     named = {f"{k}{i}": v for k in "cdf" for i, v in enumerate(p[k], 1)}
     return {"law": f"bnsl_{len(p['c'])}", **{k: p[k] for k in ("x", "a", "b", "c0") if k in p}, **named}
 
 
-def _corrected(p: Names, chosen: str) -> Names:  # the catalogue's set is for N in 1e9 parameters
+def _corrected(p: Names) -> Names:  # the catalogue's set is for N in 1e9 parameters
     out = {"a": p["a"] * 1e9 ** p["alpha"], "c": p["c"] * 1e9 ** p["gamma"], "E": p["L_inf"]}
     return out | {k: p[k] for k in ("alpha", "gamma")} | ({"N": p["N"] * 1e9} if "N" in p else {})
 
 
-def _table6(p: Names, chosen: str) -> Names:  # k is for PF-days
+def _table6(p: Names) -> Names:  # k is for PF-days
     return {"k": p["k"] / _PF_DAY ** p["p"], "p": p["p"]} | ({"C_min": p["C_min"] * _PF_DAY} if "C_min" in p else {})
 
 
-def _henighan(p: Names, chosen: str) -> Names:
-    variable, unit = ("N_nonemb", 1.0) if chosen.startswith("N_") else ("C", _PF_DAY)
+def _henighan(p: Names) -> Names:
+    variable, unit = ("N_nonemb", 1.0) if p["set"].startswith("N_") else ("C", _PF_DAY)
     out = {"law": f"henighan_{variable[0].lower()}", "L_inf": p["L_inf"], "x_0": p["x0"] * unit, "alpha": p["alpha"]}
     return out | ({variable: p["x"] * unit} if "x" in p else {})
 
 
-def _approach1(p: Names, chosen: str) -> Names:
-    return {"law": "hoffmann_d_opt", "k": p["k"], "b": p["a"], **_only(p, "C")} if chosen == "table3_tokens" else p
+def _approach1(p: Names) -> Names:
+    return {"law": "hoffmann_d_opt", "k": p["k"], "b": p["a"], **_only(p, "C")} if p["set"] == "table3_tokens" else p
 
 
-def _parabola(p: Names, chosen: str) -> Names:  # ours is written by its vertex
+def _parabola(p: Names) -> Names:  # ours is written by its vertex
     centre = -p["c1"] / (2 * p["c2"])
     return {"L_min": p["c0"] - p["c2"] * centre**2, "c": p["c2"], "N_opt": math.exp(centre), **_only(p, "N")}
 
 
-def _porian(p: Names, chosen: str) -> Names:  # exponents without a prefactor have N_ref = C_ref = 1 there
+def _porian(p: Names) -> Names:  # exponents without a prefactor have N_ref = C_ref = 1 there
     known = p["C_ref"] != 1 or "C" in p
     return ({"k": p["N_ref"] / p["C_ref"] ** p["a"]} if known else {}) | {"a": p["a"], **_only(p, "C")}
 
 
-def _porian_hparams(p: Names, chosen: str) -> Names:
-    return {"law": "porian_learning_rate" if chosen == "learning_rate" else "porian_batch_size", **p}
+def _porian_hparams(p: Names) -> Names:
+    return {"law": "porian_learning_rate" if p["set"] == "learning_rate" else "porian_batch_size", **p}
 
 
-def _minicpm(p: Names, chosen: str) -> Names:  # N and D in 1e9
+def _minicpm(p: Names) -> Names:  # N and D in 1e9
     out = {"alpha": p["alpha"], "beta": p["beta"]}
     out |= {ours: p[v] * 1e9 for ours, v in {"N_nonemb": "N", "D": "D"}.items() if v in p}
-    if chosen == "average_exponents_only" and "N" not in p:
+    if p["set"] == "average_exponents_only" and "N" not in p:
         return out
     return out | {"C_N": p["C_N"] * 1e9 ** p["alpha"], "C_D": p["C_D"] * 1e9 ** p["beta"], "L_0": p["L_0"]}
 
 
-def _mirage(p: Names, chosen: str) -> Names:  # the paper's exponent is negative; its target length is T
+def _mirage(p: Names) -> Names:  # the paper's exponent is negative; its target length is T
     return {"c": p["c"], "alpha": -p["alpha"], **_only(p, "N")} | ({"length": p["T"]} if "T" in p else {})
 
 
-def _sorscher(p: Names, chosen: str) -> Names:
+def _sorscher(p: Names) -> Names:
     law = {"law": "sorscher_pruned", "k": p["k"]} if p["pruned"] else {"law": "sorscher_random", "nu": p["nu"]}
     return law | {"a": p["a"]} | ({"examples": p["P"]} if "P" in p else {})
 
 
-def _zhai(p: Names, chosen: str) -> Names:  # core-days there, hours here
+def _zhai(p: Names) -> Names:  # core-days there, hours here
     out = {"a": p["a"] * 24 ** p["b"], "b": p["b"], "c": p["c"], "d": p["d"] * 24}
     return out | ({"gpu_hours": p["C"] * 24} if "C" in p else {})
 
 
-def _bimodal(p: Names, chosen: str) -> Names:  # D is the sum of both modalities
+def _bimodal(p: Names) -> Names:  # D is the sum of both modalities
     out = {"C_ij": p["Cij"], **_only(p, "A", "B", "alpha", "beta", "L_i", "L_j", "N")}
     return out | ({"D_i": p["D"] / 2, "D_j": p["D"] / 2} if "D" in p else {})
 

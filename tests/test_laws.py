@@ -207,7 +207,7 @@ def test_duals_agree_with_complex_step(law: Law, key: str, values: dict[str, Any
 def translate(entry: dict[str, Any], given: dict[str, Any], chosen: str) -> tuple[Law, dict[str, Any], float]:
     """Our law for a catalogue entry, the given names as ours, and the unit of the outcome."""
     if entry["id"] in ADAPTED:
-        names = dict(ADAPTED[entry["id"]](given, chosen))
+        names = dict(ADAPTED[entry["id"]](given | {"set": chosen}))
         law = find(names.pop("law", entry["id"]))
         return law, names, names.pop("=", 1.0)
     renamed = RENAMED.get(entry["id"], {})
