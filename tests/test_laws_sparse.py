@@ -107,7 +107,7 @@ def test_a_stronger_teacher_can_teach_worse():
 
 
 def test_encoder_and_decoder_share_a_budget():
-    v, N = dict(alpha=0.5, p_e=0.18, p_d=0.31, L_inf=1.2, Nbar_e=1e8, Nbar_d=1e8), 1e9
+    v, N = dict(alpha=0.5, p_e=0.18, p_d=0.31, L_inf=1.2, N_e0=1e8, N_d0=1e8), 1e9
     law = find("ghorbani_translation")
     encoder = law.optimum["N_e"](1.0, v, N=N)
     assert encoder == pytest.approx(least(lambda n: law.at(v, N_e=n, N_d=N - n), 1e6, N * 0.999), rel=1e-4)

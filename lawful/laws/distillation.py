@@ -62,8 +62,9 @@ def busbridge_distillation(
     beta=exponent(upper=2), gamma=exponent(upper=2),
 ):  # fmt: skip
     r"""$L_S = L_T + L_T^{-c_0} (1 + (L_T/(d_1 \tilde L))^{1/f_1})^{-c_1 f_1}
-    (A' N_S^{-\alpha'} + B' D_S^{-\beta'})^{\gamma'}, \tilde L = E + (A N_S^{-\alpha} + B D_S^{-\beta})^{\gamma}$
-    L-tilde is the loss that the student reaches without a teacher (chinchilla_outer): fix its six values first.
+    (A_p N_S^{-\alpha_p} + B_p D_S^{-\beta_p})^{\gamma_p}, \tilde L = E + (A N_S^{-\alpha} + B D_S^{-\beta})^{\gamma}$
+    A_p to gamma_p are the paper's A' to gamma'. L-tilde is the loss that the student reaches without a teacher
+    (chinchilla_outer): fix its six values first.
     Fitted: Huber loss (delta 1e-4) of log L_S, L-BFGS-B over a grid of starts, 697 runs.
     Trap: c_1 and d_1 hardly part: c_1 ten times up and d_1 by 10**f_1 moves L_S by 0.08 % at most.
     Trap: the power 1/f_1 = 11 makes small errors of L_T matter; U-shaped in L_T: the best teacher is not the strongest.

@@ -92,10 +92,10 @@ def _dot(coefficients, shares):
     },
 )  # fmt: skip
 def ye_mixing(mixture, *, c=offset(), k=amplitude(), t=coefficient("negative: the domain helps", size="mixture")):
-    r"""$L_i = c_i + k_i \exp(\sum_j t_{ij} r_j)$
-    Loss on validation domain i after training on the shares r; convex in r, so the best mixture is easy to find.
+    r"""$L = c + k \exp(t \cdot r)$
+    Loss on one validation domain after training on the shares r; convex in r, so the best mixture is easy to find.
     Fitted: Huber loss (delta 0.02 or 0.05), L-BFGS over a grid of starts, one fit per validation domain.
-    Trap: fix one t_ij or k_i. Two domains may be given as the share of the first alone; then t is determined.
+    Trap: fix one t or k. Two domains may be given as the share of the first alone; then t is determined.
     Trap: c and k hardly part over a narrow range of shares; outside the mixtures tried the law is a guess.
     """
     return c + k * np.exp(_dot(t, mixture))
@@ -116,7 +116,7 @@ def ye_mixing(mixture, *, c=offset(), k=amplitude(), t=coefficient("negative: th
     },
 )  # fmt: skip
 def regmix_linear(mixture, *, w=coefficient("loss of the domain alone", size="mixture")):
-    r"""$L = \sum_j w_j r_j$
+    r"""$L = w \cdot r$
     The linear regression of RegMix: small proxies rank mixtures; `lawful.mixtures.regmix` is the whole procedure.
     Fitted: least squares on 512 proxies of 1M parameters and 1B tokens; the paper prefers boosted trees.
     Trap: its best mixture is always a single domain: use it to rank. No intercept: shares already sum to 1.
@@ -126,11 +126,10 @@ def regmix_linear(mixture, *, w=coefficient("loss of the domain alone", size="mi
 
 @law(kang2024, predicts="D_i", topic="data mixture and quality", status="official repository",
     aliases=("kang_autoscale_composition", "autoscale"),
-    over={"D_scale1": (1e6, 1e11), "D_scale2": (1e6, 1e11), "scale_step": (-1, 4)},
-    arrays=("D_scale1", "D_scale2"))  # fmt: skip
+    over={"D_scale1": (1e6, 1e11), "D_scale2": (1e6, 1e11), "scale_step": (-1, 4)})  # fmt: skip
 def autoscale_composition(D_scale1, D_scale2, scale_step):
     r"""$n^{(2+j)} = n^{(2)} (n^{(2)}/n^{(1)})^{j}$
-    Best tokens of every domain, j steps beyond the second of two scales where they are known; no parameters.
+    Best tokens of one domain (or of each, element by element), j steps beyond the second of two scales where they are known; no parameters.
     Trap: the budget is what comes out, not what goes in: solve for j to meet one.
     Trap: a domain at its lower bound at both scales is extrapolated from the bound, not from data.
     """
@@ -163,7 +162,7 @@ def dcpt(
     eta=exponent(), beta=exponent(), C=amplitude(), eps=amplitude(meaning="keeps r = 0 finite", start=(0.001, 0.5)),
     gamma=exponent(),
 ):  # fmt: skip
-    r"""$L = E + A N^{-\alpha} + B r^{\eta} D^{-\beta} + C (r + \epsilon)^{-\gamma}$
+    r"""$L = E + A N^{-\alpha} + B r^{\eta} D^{-\beta} + C (r + \varepsilon)^{-\gamma}$
     Continued pre-training on D tokens; the share r of them is of the corpus whose loss is predicted.
     Trap: eps and C part only with small r; eta and gamma only with several D. No coefficients were found published.
     Trap: it need not fall with r: check that B eta r**(eta - 1) D**-beta < C gamma (r + eps)**-(gamma + 1).
@@ -198,7 +197,7 @@ def shukor_mixture(
     N, D, mixture, *, E=offset(), C=amplitude(size="mixture"), g=exponent(size="mixture"),
     A=amplitude("N", "alpha"), alpha=exponent(), B=amplitude("D", "beta"), beta=exponent(),
 ):  # fmt: skip
-    r"""$L = E + 1/\sum_i C_i h_i^{g_i} + A N^{-\alpha} + B D^{-\beta}$
+    r"""$L = E + 1/(C \cdot h^{g}) + A N^{-\alpha} + B D^{-\beta}$
     Loss on a target domain at shares h; the best h does not depend on scale (a joint version lets A and B depend on h).
     Trap: the mixture's term is from memory; no coefficients were found. E and that term part only if h varies widely.
     """
@@ -227,7 +226,7 @@ def hashimoto_sources(
     examples, mixture, *, alpha=exponent(), lam_1=amplitude(size="mixture"), lam_2=amplitude(size="mixture"),
     eps=offset(),
 ):  # fmt: skip
-    r"""$L = \epsilon + n^{-\alpha} ((\sum_k \lambda_{1k} q_k)^{-1} + (\sum_k \lambda_{2k} q_k)^{-1})$
+    r"""$L = \varepsilon + n^{-\alpha} (1/(\lambda_1 \cdot q) + 1/(\lambda_2 \cdot q))$
     n examples from sources in the shares q: what one more source is worth. The paper's sum may have more terms.
     Fitted: Adam on residuals of logs.
     Trap: that the law is a rational function of q is confirmed by the abstract; this sum is from memory.

@@ -187,7 +187,7 @@ def sun_float(
     beta=exponent(), eps=offset(), gamma=amplitude(start=(1e2, 1e6)), delta=exponent(start=(0.5, 5)),
     nu=exponent(start=(0.5, 5)),
 ):  # fmt: skip
-    r"""$L = n N^{-\alpha} + d D^{-\beta} + \epsilon
+    r"""$L = n N^{-\alpha} + d D^{-\beta} + \varepsilon
     + \frac{D^{\beta}}{N^{\alpha}} \frac{\log_2 B}{\gamma (E + 0.5)^{\delta} (M + 0.5)^{\nu}}$
     Training with E exponent and M mantissa bits, B elements to a scale. Beyond the optimum D more data hurts.
     Trap: gamma is determined only because both terms share the exponents of N and D.

@@ -292,7 +292,7 @@ def zhao_moe(
     c=amplitude("N_act", "alpha"), eps=offset(),
 ):  # fmt: skip
     r"""$L = (e G + f/G + m S^2 + n S)(N^{-\alpha} + k N_{act}^{-\alpha} + h N_{act}/N)
-    + a N^{-\alpha} + b D^{-\beta} + c N_{act}^{-\alpha} + \epsilon$
+    + a N^{-\alpha} + b D^{-\beta} + c N_{act}^{-\alpha} + \varepsilon$
     G experts serve a token, of which the share S serves every token; the best G and S do not depend on scale.
     Trap: twelve parameters, of which k and h are tiny: weakly determined.
     """

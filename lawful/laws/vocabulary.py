@@ -80,8 +80,8 @@ def vocab_loss(
 
 @law(tao2024,
     values={"tao2024": values("f(V) of the official code, 24 vocabularies", a=0.00639222, b=-0.15811069, c=1.20470122)},
-    optimum={"V": lambda C, v: np.exp(-v["b"] / (2 * v["a"]))}, predicts="fertility", topic="vocabulary",
-    status="official repository", aliases=("tao_fertility",), over={"V": (1024, 1e6)})  # fmt: skip
+    predicts="fertility", topic="vocabulary", status="official repository", aliases=("tao_fertility",),
+    over={"V": (1024, 1e6)})  # fmt: skip
 def vocab_fertility(V, *, a=coefficient(), b=coefficient(), c=coefficient()):
     r"""$f = a \ln^2 V + b \ln V + c$
     Tokens per character of a byte-pair tokeniser with V tokens; constant beyond V = 200000.
