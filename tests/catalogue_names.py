@@ -80,6 +80,7 @@ OWN_OPTIMUM_TEST |= {
     "sun_float": "no budget but a given size, in test_laws_sparse.py",
     "jones_hex": "perfect play, in test_laws_sparse.py",
 }
+NOT_RECOVERED["busbridge_distillation"] = "15 parameters along a ridge: predictions to 3e-5 of their spread, not 1e-6"
 
 # Pre-training, allocation, accounting, general, downstream, theory, data, vision, multimodal, hyperparameters
 

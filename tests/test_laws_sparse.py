@@ -106,6 +106,21 @@ def test_a_stronger_teacher_can_teach_worse():
     assert losses[1] < losses[0] and losses[1] < losses[2]
 
 
+def test_distillation_is_found_again_once_the_student_alone_is_known():
+    from lawful.fit import fit
+
+    law, rng = find("busbridge_distillation"), np.random.default_rng(3)
+    v = law.published("busbridge2025").values
+    runs = {s: np.exp(rng.uniform(*np.log(law.over[s]), 90)) for s in law.variables}
+    runs["loss"] = law.at("busbridge2025", **runs)
+    alone = {name: v[name] for name in ("E", "A", "B", "alpha", "beta", "gamma")}
+    found = fit(law, runs, target="loss", variables={s: s for s in law.variables}, fixed=alone)
+    error = np.abs(found.predict(**{s: runs[s] for s in law.variables}) - runs["loss"]).max()
+    assert error < 1e-4 * np.ptp(runs["loss"])
+    assert found.values["c0"] == pytest.approx(v["c0"], rel=0.01)
+    assert found.values["f1"] == pytest.approx(v["f1"], rel=0.02)
+
+
 def test_encoder_and_decoder_share_a_budget():
     v, N = dict(alpha=0.5, p_e=0.18, p_d=0.31, L_inf=1.2, N_e0=1e8, N_d0=1e8), 1e9
     law = find("ghorbani_translation")

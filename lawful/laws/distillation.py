@@ -32,7 +32,7 @@ def _size(C, v):
     optimum={"N_nonemb": _size, "D": lambda C, v: C / 6 / _size(C, v)}, topic="distillation", status="paper text",
     aliases=("busbridge_supervised",), over={"N_nonemb": (1.43e8, 1.26e10), "D": (2e9, 5.12e11)})  # fmt: skip
 def chinchilla_outer(
-    N_nonemb, D, *, E=offset(), A=amplitude(start=(1e2, 1e5)), B=amplitude(start=(1e2, 1e5)), alpha=exponent(upper=2),
+    N_nonemb, D, *, E=offset(), A=amplitude("N_nonemb", "alpha"), B=amplitude("D", "beta"), alpha=exponent(upper=2),
     beta=exponent(upper=2), gamma=exponent("outer exponent", upper=2),
 ):  # fmt: skip
     r"""$L = E + (A N^{-\alpha} + B D^{-\beta})^{\gamma}$
@@ -45,7 +45,7 @@ def chinchilla_outer(
 
 @law(busbridge2025, topic="distillation", status="paper text",
     over={"N_S": (1.43e8, 7.75e9), "D_S": (4e9, 5.12e11), "L_T": (1.7, 3.0)},
-    identified="c1 * d1**(-1 / f1): c1 and d1 hardly part",
+    identified="predictions: c1 and d1 enter by c1 * d1**(-1 / f1), and gammap trades off with Ap, Bp, alphap and betap",
     values={
         "busbridge2025": values(
             "Table 6, 697 runs",
@@ -55,10 +55,10 @@ def chinchilla_outer(
     },
 )  # fmt: skip
 def busbridge_distillation(
-    N_S, D_S, L_T, *, Ap=amplitude(start=(1e2, 1e5)), Bp=amplitude(start=(1e2, 1e5)), alphap=exponent(upper=2),
+    N_S, D_S, L_T, *, Ap=amplitude("N_S", "alphap"), Bp=amplitude("D_S", "betap"), alphap=exponent(upper=2),
     betap=exponent(upper=2), gammap=exponent(upper=2), c0=exponent(start=(0.1, 5)), c1=exponent(start=(0.1, 1000)),
     f1=width("sharpness", start=(0.03, 1.5)), d1=width("where the capacity gap begins", start=(0.4, 2.7)),
-    E=offset(), A=amplitude(start=(1e2, 1e5)), B=amplitude(start=(1e2, 1e5)), alpha=exponent(upper=2),
+    E=offset(), A=amplitude("N_S", "alpha"), B=amplitude("D_S", "beta"), alpha=exponent(upper=2),
     beta=exponent(upper=2), gamma=exponent(upper=2),
 ):  # fmt: skip
     r"""$L_S = L_T + L_T^{-c_0} (1 + (L_T/(d_1 \tilde L))^{1/f_1})^{-c_1 f_1}

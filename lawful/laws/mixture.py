@@ -180,7 +180,7 @@ _CMR = {
 
 @law(gu2024, values={f"gu2024_{size}": values("Table 5", a=a, s=s, b=b) for size, (a, s, b) in _CMR.items()},
     predicts="share", topic="data mixture and quality", status="secondary source",
-    aliases=("gu_cmr_critical_mixture", "cmr"), over={"D_cpt": (2e9, 4e10)})  # fmt: skip
+    aliases=("gu_cmr_critical_mixture",), over={"D_cpt": (2e9, 4e10)})  # fmt: skip
 def cmr(D_cpt, *, a=coefficient(), s=coefficient(start=(-1, 1)), b=coefficient()):
     r"""$R = a T^{s} + b, T = D / (2 \cdot 10^8)$
     Largest share of domain data that leaves the general loss acceptable after D tokens of continued pre-training.
