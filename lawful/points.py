@@ -139,7 +139,8 @@ def _column_of(law: Law, variable: str, runs: Any, notes: list[Finding]) -> str:
     raise ValueError(
         f"law {law.name} needs its variable {variable}"
         + (f" (column {quantity.column!r}: {quantity.meaning})" if quantity else "")
-        + f", which the table lacks{did_you_mean(variable, have)}. Name its column with variables={{{variable!r}: ...}}."
+        + f", which the table lacks{did_you_mean(variable, have)}. "
+        f"Name its column with variables={{{variable!r}: ...}}."
     )
 
 
