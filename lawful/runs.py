@@ -75,18 +75,14 @@ class Runs:
         column = self._column(name)
         if column is None:
             known = [*self.frame.columns, *(lookup(c).symbol for c in self.frame.columns if find(c))]
-            raise RunsError(
-                f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name
-            )
+            raise RunsError(f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name)
         series = self.frame[column]
         if series.dtype.is_numeric() or str(series.dtype) == "Boolean":
             return np.array([np.nan if v is None else v for v in series.to_list()], dtype=float)
         values = series.to_list()
         if not series.dtype.is_nested() or len({len(v) if v is not None else -1 for v in values}) > 1:
             return np.array(
-                [None if v is None else np.asarray(v) for v in values]
-                if series.dtype.is_nested()
-                else values,
+                [None if v is None else np.asarray(v) for v in values] if series.dtype.is_nested() else values,
                 dtype=object,
             )
         return np.array(values, dtype=float)
@@ -202,9 +198,7 @@ class Runs:
         quantity = find(name)
         if quantity is not None and quantity.column in self.frame.columns:
             return quantity.column
-        return next(
-            (c for c, original in self.columns.items() if original == name and c in self.frame.columns), None
-        )
+        return next((c for c, original in self.columns.items() if original == name and c in self.frame.columns), None)
 
     def _known(self, name: str) -> str:
         column = self._column(name)
@@ -256,15 +250,11 @@ def read(
         flops_tolerance=flops_tolerance,
     )
     if not len(runs):
-        raise RunsError(
-            "the table has a header and 0 rows", file=runs.source, remedy="Write one row per run."
-        )
+        raise RunsError("the table has a header and 0 rows", file=runs.source, remedy="Write one row per run.")
     runs = _with_roles(runs, target, by, weights, run)
     if where is not None:
         kept = runs.where(where)
-        runs = replace(
-            kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}."))
-        )
+        runs = replace(kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}.")))
     runs = _drop(_drop_duplicates(runs), _needed(runs, explicit))
     checks.refuse(runs)
     return runs

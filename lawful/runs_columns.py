@@ -87,9 +87,7 @@ def map_columns(table: Table, columns: Mapping[str, str]) -> tuple[Table, dict[s
     for canonical in named:
         if canonical in frame.columns and canonical not in taken:
             renames[canonical] = f"{canonical}_other"
-            text = (
-                f"The file's own column {canonical} is kept as {canonical}_other; {named[canonical]} is used."
-            )
+            text = f"The file's own column {canonical} is kept as {canonical}_other; {named[canonical]} is used."
             notes.append(Finding("unused-column", "note", text))
     return replace(table, frame=frame.rename(renames)), named, notes
 
@@ -174,9 +172,7 @@ def convert_units(
         quantity = lookup(key)
         allowed = units_for(quantity)
         if quantity.column not in named:
-            raise RunsError(
-                f"units states {key!r}, but there is no column {quantity.column}", file=table.name
-            )
+            raise RunsError(f"units states {key!r}, but there is no column {quantity.column}", file=table.name)
         if unit not in allowed:
             raise RunsError(
                 f"the unit {unit!r} is not one for {quantity.column}{did_you_mean(unit, list(allowed))}",

@@ -16,7 +16,7 @@ Outcome = Literal["reproduced", "not reproduced", "not checkable"]
 class Row:
     """One published number against ours. golden: what an independent computation found, where there is one.
 
-    tolerance: largest difference from golden that counts as the same (absolute). reason: why it is or is not reproduced.
+    tolerance: largest absolute difference from golden that counts as the same. reason: why it is, or is not, reproduced.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Layer:
-    """Part of a figure's panel: kind points | line | band | interval; x, y, and lower, upper for bands and intervals."""
+    """Part of a panel: x and y of points and lines; x, lower and upper of bands and intervals."""
 
     kind: Literal["points", "line", "band", "interval"]
     label: str
