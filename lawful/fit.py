@@ -81,7 +81,7 @@ class Fit:
 
     @cached_property
     def model(self) -> Model:
-        return _bind(self.law, self.points, self.settings)
+        return bind_fit(self)
 
     @cached_property
     def problems(self) -> Problems:
@@ -225,6 +225,11 @@ def _default_objective(law: Law, runs: Any, target: str | None, given: str | Obj
     if name in runs and np.nanmin(np.asarray(runs[name], float)) <= 0:
         return objective("lsq")
     return objective("log_lsq")
+
+
+def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
+    """The model of a fit again, with some amplitudes not centred, so that their slots are the parameters alone."""
+    return _bind(fit.law, fit.points, fit.settings, uncentred)
 
 
 def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
