@@ -124,8 +124,17 @@ def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]
                 yield file.relative_to(ROOT), node
 
 
+def lines_of_code(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Length from def to end without the docstring, which may say all that it has to."""
+    first = node.body[0]
+    has_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if has_text else 0)
+
+
 def test_no_function_is_too_long():
-    sizes = [(f"{file}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1) for file, node in functions()]
+    sizes = [(f"{file}:{node.lineno} {node.name}", lines_of_code(node)) for file, node in functions()]
     assert [f"{name}: {size} lines, 40 allowed" for name, size in sizes if size > 40] == []
 
 
