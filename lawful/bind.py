@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from lawful.dual import Dual
-from lawful.law import Law, Parameter, near_miss
+from lawful.law import Law, Parameter
+from lawful.quantities import did_you_mean
 
 _WALK = 300.0  # slots of positive parameters stay within exp(+-300)
 
@@ -240,8 +241,7 @@ def _check_names(law: Law, **given: Mapping[str, Any]) -> None:
         for name in [*names, *(names.values() if argument == "tied" else ())]:
             if name not in known:
                 raise ValueError(
-                    f"{argument}: law {law.name} has no parameter {name!r}; "
-                    f"it has {', '.join(known)}{near_miss(name, known)}"
+                    f"{argument}: law {law.name} has no parameter {name!r}{did_you_mean(name, list(known))}"
                 )
 
 

@@ -30,6 +30,8 @@ from typing import Any
 
 import numpy as np
 
+from lawful.quantities import did_you_mean
+
 STATUSES = ("published", "recomputed", "derived", "memory")
 
 
@@ -207,12 +209,10 @@ class Law:
         return tuple(line.strip() for line in lines if line.strip())
 
     def published(self, name: str) -> Values:
-        """The published values of that name; raises KeyError with the names there are."""
+        """The published values of that name; raises ValueError with the names there are."""
         if name not in self.values:
-            have = ", ".join(self.values) or "none: no values were published"
-            raise KeyError(
-                f"law {self.name} has no values called {name!r}; it has: {have}{near_miss(name, self.values)}"
-            )
+            have = did_you_mean(name, list(self.values)) or "; none were published"
+            raise ValueError(f"law {self.name} has no values called {name!r}{have}")
         return self.values[name]
 
     def at(self, values: str | Mapping[str, Any], **variables: Any) -> Any:
@@ -228,8 +228,7 @@ class Law:
         unknown = [v for v in variables if v not in self.variables]
         if unknown:
             raise ValueError(
-                f"law {self.name} has no variable {unknown[0]!r}; it has {', '.join(self.variables)}"
-                f"{near_miss(unknown[0], self.variables)}"
+                f"law {self.name} has no variable {unknown[0]!r}{did_you_mean(unknown[0], list(self.variables))}"
             )
         points = {v: np.asarray(x, float) for v, x in variables.items()}
         return self.function(*(points[v] for v in self.variables), **{p: named[p] for p in self.parameter_names})
@@ -251,13 +250,6 @@ def _import_law(module: str, name: str) -> Law:
 
 def _rebuild_law(state: dict[str, Any]) -> Law:
     return Law(**state)
-
-
-def near_miss(name: str, known: Any) -> str:
-    from difflib import get_close_matches
-
-    match = get_close_matches(name, list(known), n=1)
-    return f" (did you mean {match[0]!r}?)" if match else ""
 
 
 def law(
@@ -358,7 +350,5 @@ def load(reference: str) -> Law:
     spec.loader.exec_module(module)
     found = {k: v for k, v in vars(module).items() if isinstance(v, Law)}
     if name not in found:
-        raise ValueError(
-            f"{path} declares no law {name!r}; it declares: {', '.join(found) or 'none'}{near_miss(name, found)}"
-        )
+        raise ValueError(f"{path} declares no law {name!r}{did_you_mean(name, list(found)) or '; it declares none'}")
     return found[name]
