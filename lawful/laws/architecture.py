@@ -38,7 +38,7 @@ def bian_conditional(
     b0=coefficient(), b1=width(start=(0.01, 1.0)), b2=width(start=(0.01, 1.0)), E=offset(),
     A=amplitude("N_nonemb", "alpha"), B=amplitude("D", "beta"), alpha=exponent(), beta=exponent(),
 ):  # fmt: skip
-    r"""$L = (a_0 + a_1 \ln\frac{d}{\sqrt N} + a_2 \frac{\sqrt N}{d}) (b_0 + b_1 \ln r + \frac{b_2}{r})
+    r"""$L = (a_0 + a_1 \ln(d/\sqrt N) + a_2 \sqrt N/d) (b_0 + b_1 \ln r + b_2/r)
     (E + A N^{-\alpha} + B D^{-\beta})$
 
     Width d and MLP-to-attention ratio r of the model on top of the loss of the best shape (last factor).
@@ -61,9 +61,9 @@ def bian_aspect(
     N, D, aspect, *, E=offset(), A=amplitude("N", "alpha"), B=amplitude("D", "beta"), alpha=exponent(),
     beta=exponent(), eps=width("penalty of width", start=(1e-5, 0.1)), gamma=exponent(),
 ):  # fmt: skip
-    r"""$L = (E + A N^{-\alpha} + B D^{-\beta}) (1 + \epsilon R^{\gamma})$
+    r"""$L = (E + A N^{-\alpha} + B D^{-\beta}) (1 + \varepsilon R^{\gamma})$
 
-    R is width over depth; eps is \epsilon. The form is from memory; no values are known to us.
+    R is width over depth. The form is from memory; no values are known to us.
     """
     return (E + A * N**-alpha + B * D**-beta) * (1 + eps * aspect**gamma)
 
@@ -87,7 +87,7 @@ def mobilellm_shapes(
     ff=width("width of the MLP", start=(128, 16384)), heads=width("query heads", start=(1, 64)),
     kv_heads=width("key and value heads", start=(1, 64)),
 ):  # fmt: skip
-    r"""$N = layers (2 d^2 + 2 d^2 \frac{kv\_heads}{heads} + 3 d\, ff + 2 d) + V d + d$
+    r"""$N = layers (2 d^2 + 2 d^2 kv_heads / heads + 3 d ff + 2 d) + V d + d$
 
     Parameters of a Llama-like model with V tokens and shared embeddings; the published values are MobileLLM's shapes
     (width over depth 19 to 30). An identity: the paper states no law of depth and width, and its 2.7 and 4.3 points
@@ -157,7 +157,7 @@ def parscale(
     N_nonemb, streams, *, E=offset(), A=scale("N_nonemb", "alpha"), alpha=exponent(),
     k=width("parameters that a log stream is worth"),
 ):  # fmt: skip
-    r"""$L = E + \left(\frac{A}{N (k \ln P + 1)}\right)^{\alpha}$
+    r"""$L = E + (A / (N (k \ln P + 1)))^{\alpha}$
 
     P parallel streams are worth N (k ln P + 1) parameters. After 42e9 tokens; A in parameters (the code: billions).
     Fitted: Huber (1e-3) on log loss of 24 runs, L-BFGS-B from 300 starts.

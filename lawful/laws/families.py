@@ -32,25 +32,25 @@ prabhudesai2025 = Paper(
 
 @law(
     li2025farseer,
-    {"li2025farseer": values("not checked against the paper", a3=-0.021, gam=0.169, b3=0.091, a2=88.01, bet=-0.1,
-                             b2=-6.287, a1=-0.124, alp=0.123, b1=0.424, status="memory")},
+    {"li2025farseer": values("not checked against the paper", a3=-0.021, gamma=0.169, b3=0.091, a2=88.01, beta=-0.1,
+                             b2=-6.287, a1=-0.124, alpha=0.123, b1=0.424, status="memory")},
     predicts="bpc", topic="architecture and family laws", status="secondary source",
     over={"N_nonemb": (2e8, 2.5e10), "D": (2e9, 1e12)}, aliases=("li_farseer",),
 )  # fmt: skip
 def farseer(
-    N_nonemb, D, *, a3=coefficient(start=(-0.1, 0.1)), gam=exponent(lower=-np.inf, start=(0.05, 0.4)), b3=coefficient(),
-    a2=coefficient(start=(-100.0, 100.0)), bet=exponent(lower=-np.inf, start=(-0.3, 0.3)),
+    N_nonemb, D, *, a3=coefficient(start=(-0.1, 0.1)), gamma=exponent(lower=-np.inf, start=(0.05, 0.4)),
+    b3=coefficient(), a2=coefficient(start=(-100.0, 100.0)), beta=exponent(lower=-np.inf, start=(-0.3, 0.3)),
     b2=coefficient(start=(-10.0, 10.0)), a1=coefficient(start=(-0.5, 0.5)),
-    alp=exponent(lower=-np.inf, start=(0.05, 0.4)), b1=coefficient(),
+    alpha=exponent(lower=-np.inf, start=(0.05, 0.4)), b1=coefficient(),
 ):  # fmt: skip
     r"""$L = e^{a_3 N^{\gamma} + b_3} + e^{a_2 N^{\beta} + b_2} D^{-\exp(a_1 N^{\alpha} + b_1)}$
 
-    Bits per character; gam, bet and alp are \gamma, \beta and \alpha. The exponent of D depends on N.
+    Bits per character; the exponent of D depends on N, and so do floor and amplitude.
     Fitted: in stages: differences in D at fixed N give that exponent, then each function of N is fitted.
-    Trap: nine parameters of stretched exponentials, b_2 and a_2 N^bet nearly cancel: random starts do not find it.
+    Trap: nine parameters of stretched exponentials, b_2 and a_2 N^beta nearly cancel: random starts do not find it.
     """
-    power = np.exp(a1 * N_nonemb**alp + b1)
-    return np.exp(a3 * N_nonemb**gam + b3) + np.exp(a2 * N_nonemb**bet + b2) * D**-power
+    power = np.exp(a1 * N_nonemb**alpha + b1)
+    return np.exp(a3 * N_nonemb**gamma + b3) + np.exp(a2 * N_nonemb**beta + b2) * D**-power
 
 
 def _logs(source, e, a, alpha, b, beta, **more):
@@ -139,27 +139,27 @@ def xlstm(
 
 @law(
     polo2024, predicts="score", topic="architecture and family laws", over={"N": (7e7, 7e10), "D": (1.5e11, 1.5e13)},
-    identified="Lam times alpha, B_s, B_t and B_st; Lam alpha + b of each family", aliases=("polo_sloth",),
+    identified="Lambda times alpha, B_s, B_t and B_st; Lambda alpha + b of each family", aliases=("polo_sloth",),
 )  # fmt: skip
 def sloth(
-    N, D, *, g=share("chance"), Lam=coefficient("loading of the benchmark on the skill"),
+    N, D, *, g=share("chance"), Lambda=coefficient("loading of the benchmark on the skill"),
     alpha=coefficient("skill of the family at 1e9 parameters and 1e12 tokens", by="family"), B_s=coefficient(),
     B_t=coefficient(), B_st=coefficient(), b=coefficient("ease of the benchmark"),
 ):  # fmt: skip
-    r"""$y = g + (1 - g) \sigma(\Lambda \theta + b), \quad \theta = \alpha_f + B_s s + B_t t + B_{st} s t,
+    r"""$y = g + (1 - g) \sigma(\Lambda \theta + b), \quad \theta = \alpha + B_s s + B_t t + B_{st} s t,
     \quad s = \log_{10}\frac{N}{10^9}, \quad t = \log_{10}\frac{D}{10^{12}}$
 
-    Score of one benchmark by family f, with Lam (\Lambda), alpha, B_s, B_t, B_st, b and chance g. Many skills load on a
-    single benchmark through their sum alone, so for one benchmark this is the law of any number of skills.
+    Score of one benchmark; alpha belongs to the family. Many skills load on a single benchmark through their sum
+    alone, so for one benchmark this is the law of any number of skills.
     No loadings are published. Fitted: g fixed at chance, smooth L1 (0.01) with Adam, early stopping.
-    Trap: Lam scales alpha and B and b shifts alpha: fix Lam = 1 and b = 0 for one benchmark. Over several benchmarks
-    skills can be rotated into each other.
+    Trap: Lambda scales alpha and B and b shifts alpha: fix Lambda = 1 and b = 0 for one benchmark. Over several
+    benchmarks skills can be rotated into each other.
     """
     from scipy.special import expit
 
     s, t = np.log10(N / 1e9), np.log10(D / 1e12)
     skill = alpha + B_s * s + B_t * t + B_st * s * t
-    return g + (1 - g) * expit(Lam * skill + b)
+    return g + (1 - g) * expit(Lambda * skill + b)
 
 
 @law(
@@ -195,10 +195,10 @@ def prabhudesai_diffusion(
     U, R_D, N_eff, *, E=offset(), A=amplitude("N_eff", "alpha"), alpha=exponent(), B=amplitude("U", "beta"),
     beta=exponent(), R_star=width("repeats at which repeating has paid off by 1 - 1/e", start=(1.0, 1000.0)),
 ):  # fmt: skip
-    r"""$L = E + A N'^{-\alpha} + B D'^{-\beta}, \quad D' = U + U R^* (1 - e^{-R_D/R^*})$
+    r"""$L = E + A N'^{-\alpha} + B D'^{-\beta}, \quad D' = U + U R_\star (1 - e^{-R_D/R_\star})$
 
-    Muennighoff's form for masked diffusion: U unique tokens, R_D repeats, R_star is R^*; D' never exceeds U (1 + R^*).
-    Trap: where no run overfits R^* has no upper bound.
+    Muennighoff's form for masked diffusion: U unique tokens, R_D repeats; D' never exceeds U (1 + R_star).
+    Trap: where no run overfits R_star has no upper bound.
     Trap: a diffusion model's loss bounds the likelihood; beside an autoregressive loss it is not the same quantity.
     """
     D_eff = U + U * R_star * (1 - np.exp(-R_D / R_star))

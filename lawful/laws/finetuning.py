@@ -118,7 +118,7 @@ def zhang_data(D_f, *, A=amplitude("D_f", "beta"), beta=exponent(), E=offset()):
 )  # fmt: skip
 def rectified(D_f, *, B=amplitude("D_f", "beta"), D_l=offset("what pre-training taught, as D^beta"), beta=exponent(),
               E=offset()):  # fmt: skip
-    r"""$L = \frac{B}{D_l + D^{\beta}} + E$
+    r"""$L = B / (D_l + D^{\beta}) + E$
 
     D counts examples; D = 0 is the model before fine-tuning, E + B/D_l.
     Fitted: squared error in log loss, BFGS with an auxiliary variable.

@@ -64,7 +64,7 @@ def vote_two_level(
     calls, *, alpha=share("easy questions"), p1=share("accuracy of one call on easy questions", lower=0.5),
     p2=share("accuracy of one call on hard questions", upper=0.5),
 ):  # fmt: skip
-    r"""$F = \alpha I_{p_1}(\frac{K+1}{2}, \frac{K+1}{2}) + (1-\alpha) I_{p_2}(\frac{K+1}{2}, \frac{K+1}{2})$
+    r"""$F = \alpha I(p_1) + (1 - \alpha) I(p_2), \quad I(p) = I_p(\frac{K+1}{2}, \frac{K+1}{2})$
 
     Accuracy of the majority of K calls, right or wrong answers, alpha of the questions easy; I is the regularised
     incomplete beta function. Computed as p + sum of C(2m-1, m) (2p - 1) (p - p^2)^m for m up to (K - 1)/2.

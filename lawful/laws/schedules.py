@@ -151,13 +151,13 @@ _REFIT = "refit on the three training curves of arXiv:2503.12811, warm-up counte
     identified="C/(1 - lam)", aliases=("tissue_lr_annealing",),
 )  # fmt: skip
 def tissue(
-    lr_schedule, *, L0=offset(), A=amplitude(), alpha=exponent(upper=2.0), C=amplitude(meaning="gain per annealing area"),
-    lam=share("memory of the annealing per step", lower=0.9, upper=0.9999),
+    lr_schedule, *, L0=offset(), A=amplitude(), alpha=exponent(upper=2.0),
+    C=amplitude(meaning="gain per annealing area"), lam=share("memory of the annealing", lower=0.9, upper=0.9999),
 ):  # fmt: skip
     r"""$L = L_0 + A S_1^{-\alpha} - C S_2, \quad S_1 = \sum_i \eta_i, \quad S_2 = \sum_i m_i, \quad
     m_i = \lambda m_{i-1} + \eta_{i-1} - \eta_i$
 
-    Parameters L0, A, alpha, C and lam (\lambda). Rates as trained with: A and C depend on their scale.
+    Rates eta as trained with, lam is lambda: A and C depend on the scale of the rates.
     Warm-up counts in S_1, not in S_2.
     Fitted: Huber (1e-3) on log L, L-BFGS-B, lam on a grid of 0.99 to 0.999.
     Trap: C and lam are nearly collinear; C/(1 - lam) is what schedules of this kind determine.
@@ -172,9 +172,9 @@ def tissue_size(
     lr_schedule, N, *, L0=offset(), A=amplitude(), alpha=exponent(upper=2.0), B=amplitude("N", "beta"),
     beta=exponent(), C=amplitude(meaning="gain per annealing area"), lam=share(lower=0.9, upper=0.9999),
 ):  # fmt: skip
-    r"""$L = L_0 + A S_1^{-\alpha} + B N^{-\beta} - C S_2$
+    r"""$L = L_0 + A S_1^{-\alpha} + B N^{-\beta} - C S_2(\lambda)$
 
-    S_1 and S_2 as in `tissue`, with its L0, A, alpha, C and lam; B and beta add the size of the model.
+    S_1 and S_2 as in `tissue`, plus a power of the size of the model.
     Trap: one annealing gain C for all sizes, though the refits of `tissue` give each size its own.
     """
     return tissue(lr_schedule, L0=L0, A=A, alpha=alpha, C=C, lam=lam) + B * N**-beta
@@ -209,7 +209,7 @@ def multi_power(
     r"""$L = L_0 + A S_1^{-\alpha} - B \sum_k (\eta_{k-1} - \eta_k) \left[1 - (1 + C \eta_k^{-\gamma} S_k)^{-\beta}
     \right], \quad S_k = \sum_{i \ge k} \eta_i$
 
-    Parameters L0, A, alpha, B, C, beta and gamma; S_1 is the sum of all rates, those of the warm-up included.
+    S_1 is the sum of all rates, those of the warm-up included.
     The sum runs over the warm-up too, whose rises raise L: give the schedule from its first step.
     Fitted: L-BFGS-B without the inner power over a grid, then AdamW on the Huber loss (1e-3) of log L; three curves.
     Trap: B, C, beta and gamma trade off; another scale of the learning rate changes all but the exponents.

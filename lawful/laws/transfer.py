@@ -110,9 +110,8 @@ def mikami(
     return D * examples**-alpha + C
 
 
-@law(
-    mikami2021, predicts="error", topic="transfer", status="memory", over={"examples": (2e3, 1.28e6), "D_f": (1e3, 1e6)},
-)  # fmt: skip
+@law(mikami2021, predicts="error", topic="transfer", status="memory",
+     over={"examples": (2e3, 1.28e6), "D_f": (1e3, 1e6)})  # fmt: skip
 def mikami_full(
     examples, D_f, *, delta=amplitude("D_f", "beta"), gamma=offset("transfer gap in units of delta s^-beta"),
     alpha=exponent("rate of pre-training"), beta=exponent("rate of fine-tuning"),
