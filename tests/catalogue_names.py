@@ -212,3 +212,65 @@ ADAPTED |= {
     **dict.fromkeys(_OPTIMAL, _table6),
     **dict.fromkeys(("mirage_per_token", "mirage_exact_match", "mirage_token_edit_distance"), _mirage),
 }
+
+# Fine-tuning, transfer, inference, learning-rate schedules, hyper-parameters, architecture and family laws
+
+_GEMSTONES = {"c_w": "C_w", "c_d": "C_d", "c_N": "C_N", "c_T": "C_T", "e": "E", "a": "A", "b": "B"}
+
+
+def _exponentiated(**renamed: str) -> Callable[[Names], Names]:  # the catalogue's coefficients are logarithms
+    def adapt(p: Names) -> Names:
+        return {renamed.get(k) or _GEMSTONES.get(k, k): math.exp(v) if k in _GEMSTONES else v for k, v in p.items()}
+
+    return adapt
+
+
+def _millions(variable: str) -> Callable[[Names], Names]:  # the catalogue counts N and D in millions
+    def adapt(p: Names) -> Names:
+        more = {variable: p[variable] * 1e6} if variable in p else {}
+        return {"k": p["k"] / 1e6 ** p["p"], "p": p["p"], **more}
+
+    return adapt
+
+
+def _sloth(p: Names) -> Names:  # one skill; sizes in billions, tokens in trillions
+    (Lambda,), (alpha,), (row,) = p["Lam"], p["alpha"], p["B"]
+    sizes = {"N": p["s"] * 1e9, "D": p["t"] * 1e12} if "s" in p else {}
+    slopes = dict(zip(("B_s", "B_t", "B_st"), row))
+    return {"g": p["g"], "b": p["b"], "Lambda": Lambda, "alpha": alpha, **slopes, **sizes}
+
+
+RENAMED |= {
+    "hernandez_transfer": {"D_F": "D_chars", "N": "N_nonemb"},
+    "mikami_syn2real": {"n": "examples"},
+    "mikami_full": {"n": "examples", "s": "D_f"},
+    "zhang_multiplicative": {"X": "x"},
+    "zhang_additive": {"X": "x"},
+    "rectified_scaling_law": {"D": "D_f"},
+    "vanilla_finetune_law": {"D": "D_f"},
+    "vote_accuracy_two_level": {"K": "calls"},
+    "vote_filter_scaling_model": {"K": "calls"},
+    "snell_flops_matched": {"M": "size_ratio", "R": "R_inf"},
+    "pass_at_k_unbiased": {"n": "draws", "c": "correct"},
+    "wu_inference_optimal_size": {"C": "C_inf"},
+    "shao_datastore_flops": {"N_LM": "N", "D_pretrain": "D"},
+    "tissue_lr_annealing": {"lr": "lr_schedule"},
+    "luo_multi_power": {"lr": "lr_schedule"},
+    "steplaw_learning_rate": {"N": "N_nonemb"},
+    "mckinzie_mm1_lr": {"N": "N_nonemb"},
+    "bian_conditional": {"d": "w", "r": "mlp_ratio", "N": "N_nonemb"},
+    "bian_aspect_ratio": {"R": "aspect"},
+    "mobilellm_shapes": {"vocab": "V"},
+    "chen_parscale": {"N": "N_nonemb", "P": "streams"},
+    "li_farseer": {"N": "N_nonemb", "gam": "gamma", "bet": "beta", "alp": "alpha"},
+    "xiong_context_length": {"c": "n_ctx"},
+    "prabhudesai_diffusion_data_constrained": {"U_D": "U"},
+}
+ADAPTED |= {
+    "zhang_critical_batch_model": _millions("N"),
+    "zhang_critical_batch_data": _millions("D"),
+    "gemstones_width_depth": _exponentiated(dp="depth", T="D"),
+    "gemstones_parameters": _exponentiated(T="D"),
+    "beck_xlstm_lnd": _exponentiated(),
+    "polo_sloth": _sloth,
+}
