@@ -1,8 +1,8 @@
 """A law and runs make a `Fit`: plain data that says what was found, how it was looked for, and what is doubtful.
 
-    fit("chinchilla", runs)                                     # one law
-    fit("chinchilla", runs, by="family")                        # one fit per family, in one batch
-    fit("chinchilla", runs, by="family", shared=("alpha", "beta"))  # one fit, exponents in common
+fit("chinchilla", runs)                                     # one law
+fit("chinchilla", runs, by="family")                        # one fit per family, in one batch
+fit("chinchilla", runs, by="family", shared=("alpha", "beta"))  # one fit, exponents in common
 """
 
 from __future__ import annotations
@@ -233,7 +233,9 @@ def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] =
         grouped = tuple(p for p in law.parameter_names if p not in taken)
         for name in settings.shared:
             if name not in law.parameter_names:
-                raise ValueError(f"shared: law {law.name} has no parameter {name!r}; it has {', '.join(law.parameter_names)}")
+                raise ValueError(
+                    f"shared: law {law.name} has no parameter {name!r}; it has {', '.join(law.parameter_names)}"
+                )
     return bind(
         law, data.X, fixed=settings.fixed, tied=settings.tied, bounds=settings.bounds, by=grouped,
         grouping=data.by or None, labels=data.labels if grouped else (), uncentred=uncentred,
@@ -314,7 +316,9 @@ def _fit_all(
     for i, one in enumerate(sets):
         own = _bind(law, one, settings)
         values = model.natural(theta[i : i + 1])
-        fits.append(assemble(own, own.search(values)[0], float(F[i]), one, ended, records[i], settings, fingerprints[i]))
+        fits.append(
+            assemble(own, own.search(values)[0], float(F[i]), one, ended, records[i], settings, fingerprints[i])
+        )
     return fits
 
 

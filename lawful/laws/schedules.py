@@ -88,9 +88,9 @@ def _changes(lr: np.ndarray) -> Changes:
             mean = [np.add.reduceat(part * x, edges, axis=0)[keep] / size[keep] for x in (steps[1:], area[1:], age)]
         # a run without this change: any place will do, as its weight is 0
         groups.append([size[keep], *(np.where(size[keep] == 0, 1.0, m) for m in mean)])
-    joined = [np.concatenate(x) for x in zip(*groups)]
-    before = np.concatenate([np.full(g[0].shape, i == 0) for i, g in enumerate(groups)])
-    return Changes(steps.sum(axis=0), *joined, before)
+    fall, rate, left, since = (np.concatenate(x) for x in zip(*groups))
+    before = np.arange(len(fall)) < len(groups[0][0])
+    return Changes(steps.sum(axis=0), fall, rate, left, since, np.broadcast_to(before[:, None], fall.shape))
 
 
 def _last_step_last(lr: np.ndarray) -> np.ndarray:
