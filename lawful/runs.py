@@ -78,18 +78,7 @@ class Runs:
             raise RunsError(
                 f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name
             )
-        series = self.frame[column]
-        if series.dtype.is_numeric() or str(series.dtype) == "Boolean":
-            return np.array([np.nan if v is None else v for v in series.to_list()], dtype=float)
-        values = series.to_list()
-        if not series.dtype.is_nested() or len({len(v) if v is not None else -1 for v in values}) > 1:
-            return np.array(
-                [None if v is None else np.asarray(v) for v in values]
-                if series.dtype.is_nested()
-                else values,
-                dtype=object,
-            )
-        return np.array(values, dtype=float)
+        return _array(self.frame[column])
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -367,6 +356,21 @@ def _drop_duplicates(runs: Runs) -> Runs:
     kept = runs.take(i for i in range(len(runs)) if i not in copies)
     text = f"{len(copies)} rows repeat another in every column and were dropped."
     return replace(kept, dropped=(*runs.dropped, *dropped), notes=(*runs.notes, _note("duplicates", text)))
+
+
+def _array(series: "pl.Series") -> np.ndarray:
+    import polars as pl
+
+    if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+        return series.cast(pl.Float64).to_numpy(writable=True)
+    values = series.to_list()
+    if not series.dtype.is_nested():
+        return np.array(values, dtype=object)
+    if len({None if value is None else len(value) for value in values}) == 1 and values[0] is not None:
+        return np.array(values, dtype=float)
+    ragged = np.empty(len(values), dtype=object)
+    ragged[:] = [None if value is None else np.asarray(value) for value in values]
+    return ragged
 
 
 def _plain(value: Any) -> Any:
