@@ -40,7 +40,9 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _ALLOWED = "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text"
 
 
-def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str) -> list[bool]:
+def select(
+    frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str
+) -> list[bool]:
     """Which rows of the frame the expression holds for.
 
     column_of gives the frame's column for a name in the expression, or None. Raises RunsError that names the
@@ -59,7 +61,9 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
         found = column_of(name)
         if found is None:
             near = did_you_mean(name, frame.columns)
-            raise RunsError(f"where {text!r} names the column {name!r}, which is not there{near}", file=source)
+            raise RunsError(
+                f"where {text!r} names the column {name!r}, which is not there{near}", file=source
+            )
         return pl.col(found)
 
     try:
@@ -70,12 +74,10 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
         chosen = frame.select(_translate(tree, column, text).alias("chosen"))["chosen"]
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        remedy = "Compare text with quoted text and numbers with numbers."
-        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source, remedy=remedy) from None
-    if chosen.dtype != pl.Boolean:
-        raise RunsError(f"where {text!r} is not true or false but {chosen.dtype}", allowed=_ALLOWED)
-    chosen = chosen.fill_null(False)
-    return (chosen.to_list() * frame.height) if len(chosen) == 1 else chosen.to_list()
+        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source) from None
+    if chosen.dtype != pl.Boolean or len(chosen) != frame.height:
+        raise RunsError(f"where {text!r} is not true or false of every row", allowed=_ALLOWED)
+    return chosen.fill_null(False).to_list()
 
 
 def _translate(node: ast.AST, column: Callable[[str], "pl.Expr"], text: str) -> "pl.Expr":
@@ -114,7 +116,9 @@ def _chain(nodes: list[ast.expr], ops: list[ast.cmpop], part: Callable[..., Any]
                 values = []
             if isinstance(right, ast.Constant) or not values:
                 got = ast.unparse(right)
-                raise RunsError(f"where {text!r}: after 'in' comes {got!r}", allowed="a list such as ('a', 'b')")
+                raise RunsError(
+                    f"where {text!r}: after 'in' comes {got!r}", allowed="a list such as ('a', 'b')"
+                )
             links.append(_OPERATORS[type(op)](part(left), values))
         else:
             links.append(_OPERATORS[type(op)](part(left), part(right)))
