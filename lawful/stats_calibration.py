@@ -1,7 +1,7 @@
 """Calibration: does a confidence of 0.8 mean right in 8 of 10?
 
 The expected calibration error (ECE) is a sum of absolute gaps, so it is positive even for a perfectly
-calibrated model: with 200 answers and 15 bins often 0.06. It is therefore shown beside the value that a
+calibrated model: with 200 answers and 15 bins about 0.06. It is therefore shown beside the value that a
 perfectly calibrated model with the same confidences would get, and tested against it.
 """
 

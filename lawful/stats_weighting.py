@@ -4,9 +4,9 @@ Strata. When a stratum is 6 % of the test set but 50 % of the target, each of it
 eight. The estimate is then right on average, and its uncertainty is that of far fewer instances: Kish's
 effective sample size says how many.
 
-Reweighting by score. w_i proportional to exp(score_i / tau) is penalised by its distance from uniform, KL(w
-|| u). The sign decides what it does: *minimising* sum w l + lambda KL gives w ~ exp(-l / lambda), which turns
-away from hard instances; emphasis on them needs max_w sum w l - lambda KL, that is w ~ exp(+l / lambda).
+Reweighting by score. w_i proportional to exp(score_i / tau) is penalised by its distance from uniform,
+KL(w || u). The sign decides what it does. Minimising sum w l + lambda KL gives w ~ exp(-l / lambda), which
+turns away from hard instances; emphasis on them needs max_w sum w l - lambda KL, that is w ~ exp(+l / lambda).
 """
 
 from __future__ import annotations
@@ -196,7 +196,6 @@ def stratified_f1(
     from lawful.stats_result import zero_one
 
     check_level(level)
-
     check_resamples(resamples)
     t, q, labels = zero_one("truth", truth), zero_one("predicted", predicted), _labels(strata)
     n = same_length(truth=t, predicted=q, strata=labels)
