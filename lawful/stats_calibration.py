@@ -97,9 +97,7 @@ def expected_calibration_error(
     expected, smallest = float(worlds.mean()), 1 / (1 + resamples)
     verdict = f"not calibrated: {number(ece)} against {number(expected)} if it were (p = {number(p)})"
     if p > alpha:
-        verdict = (
-            f"{CANNOT_TELL} from a calibrated model, which would get {number(expected)} (p = {number(p)})"
-        )
+        verdict = f"{CANNOT_TELL} from a calibrated model, which would get {number(expected)} (p = {number(p)})"
     return StatResult(
         test=f"ECE, {bins} {binning} bins",
         estimate=ece,

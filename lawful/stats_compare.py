@@ -167,9 +167,7 @@ def _test_row(
     else:
         interval = test.interval if not binary else flip(a, b).interval
     spread = n > 2 and (a - b).std() > 1e-12 * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
-    effect = (
-        cohens_d(a, b, unit=data.unit, resamples=resamples, level=confidence, seed=seed) if spread else None
-    )
+    effect = cohens_d(a, b, unit=data.unit, resamples=resamples, level=confidence, seed=seed) if spread else None
     return test, interval or (-np.inf, np.inf), effect
 
 
@@ -196,9 +194,7 @@ def _trend(rows: list[ComparisonRow], levels: Sequence[Hashable], level: float) 
     scopes = ("level",) if any(r.scope == "level" for r in rows) else ("cell",)
     by_level = {r.level: r.difference for r in rows if r.scope in scopes}
     if len(set(levels)) != len(levels) or set(levels) != set(by_level):
-        raise ValueError(
-            f"levels must name each level once, in order; got {list(levels)}, seen {list(by_level)}."
-        )
+        raise ValueError(f"levels must name each level once, in order; got {list(levels)}, seen {list(by_level)}.")
     return level_correlation(range(len(levels)), [by_level[k] for k in levels], level=level)
 
 

@@ -132,11 +132,7 @@ def _correlation_words(r: float, p: float, alpha: float, interval: tuple[float, 
 
 
 def _no_interval(interval: tuple[float, float] | None) -> tuple[str, ...]:
-    return (
-        ()
-        if interval
-        else ("The order is perfect, |r| = 1: no interval formula holds there; p is all there is.",)
-    )
+    return () if interval else ("The order is perfect, |r| = 1: no interval formula holds there; p is all there is.",)
 
 
 def _power_warning(n: int, needed: float, power: float, rho: float) -> tuple[str, ...]:

@@ -34,9 +34,7 @@ from lawful.stats_result import (
 
 def _check_shares(shares: Floats, sizes: NDArray[np.int_], names: Sequence[Hashable]) -> None:
     if (shares < 0).any() or abs(shares.sum() - 1) > 1e-9:
-        raise ValueError(
-            f"shares must be at least 0 and sum to 1; got {shares.tolist()}, sum {shares.sum():.6g}."
-        )
+        raise ValueError(f"shares must be at least 0 and sum to 1; got {shares.tolist()}, sum {shares.sum():.6g}.")
     for name, share, size in zip(names, shares, sizes):
         if size == 0 and share > 0:
             raise ValueError(
@@ -277,9 +275,7 @@ def reweight(
     s = vector("scores", scores)
     _positive("tau", tau)
     if losses is None:
-        return _reweighting(
-            s / tau, lambda w, kl: None, "no losses given: the direction of the emphasis is unknown"
-        )
+        return _reweighting(s / tau, lambda w, kl: None, "no losses given: the direction of the emphasis is unknown")
     loss = vector("losses", losses)
     same_length(scores=s, losses=loss)
     signed = penalty if sign == "minimise" else -penalty

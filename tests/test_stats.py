@@ -87,9 +87,7 @@ def test_bca_of_strata_agrees_with_scipys_multi_sample_bca(rng):
     def pooled(a, b, axis):
         return (a.sum(axis=axis) + b.sum(axis=axis)) / 60
 
-    theirs = scipy_stats.bootstrap(
-        (d[:40], d[40:]), pooled, n_resamples=20_000, method="BCa", rng=rng, vectorized=True
-    )
+    theirs = scipy_stats.bootstrap((d[:40], d[40:]), pooled, n_resamples=20_000, method="BCa", rng=rng, vectorized=True)
     assert ours.interval == pytest.approx(theirs.confidence_interval, rel=0.03)
     unstratified = stats.paired_bootstrap(d, np.zeros(60), resamples=20_000)
     assert ours.details["sd"] < unstratified.details["sd"]
@@ -99,9 +97,7 @@ def test_multinomial_draws_have_the_distribution_of_row_draws(rng):
     d = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.7, 0.2], size=400)
     counted = resample_means(d[:, None], [np.arange(400)], 20_000, rng)[:, 0]
     drawn = d[rng.integers(400, size=(20_000, 400))].mean(axis=1)
-    assert np.quantile(counted, [0.1, 0.5, 0.9]) == pytest.approx(
-        np.quantile(drawn, [0.1, 0.5, 0.9]), abs=0.003
-    )
+    assert np.quantile(counted, [0.1, 0.5, 0.9]) == pytest.approx(np.quantile(drawn, [0.1, 0.5, 0.9]), abs=0.003)
 
 
 def test_bootstrap_of_a_metric_recomputes_it_on_the_draw(rng):
@@ -126,9 +122,7 @@ def test_bootstrap_refuses_what_it_cannot_do():
     with pytest.raises(ValueError, match="row 1 is nan"):
         stats.paired_bootstrap([1, np.nan], [0, 0])
     with pytest.raises(ValueError, match="not finite on"):
-        stats.paired_bootstrap(
-            [0, 1, 0], [1, 1, 1], metric=lambda o: 1.0 if o.sum() else np.nan, resamples=200
-        )
+        stats.paired_bootstrap([0, 1, 0], [1, 1, 1], metric=lambda o: 1.0 if o.sum() else np.nan, resamples=200)
 
 
 def test_threshold_out_of_reach_of_the_resamples():
@@ -172,9 +166,7 @@ def test_sign_flip_interval_is_the_inverse_of_the_test(rng):
     d = rng.normal(0.4, 1, size=10)
     low, high = stats.paired_permutation(d, np.zeros(10)).interval
     for edge, inside in ((low, 1), (high, -1)):
-        assert (
-            exact_sign_flip_p(d - edge - inside * 1e-6) > 0.05 >= exact_sign_flip_p(d - edge + inside * 1e-6)
-        )
+        assert exact_sign_flip_p(d - edge - inside * 1e-6) > 0.05 >= exact_sign_flip_p(d - edge + inside * 1e-6)
 
 
 def test_random_flips_approach_the_exact_binomial(rng):

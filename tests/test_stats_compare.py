@@ -61,9 +61,7 @@ def test_compare_systems_over_benchmarks_and_levels(rng):
 def test_compare_systems_takes_any_frame(rng):
     pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
     table = long_table(rng, levels=(1,), n=30)
-    results = [
-        stats.compare_systems(t, resamples=500) for t in (table, pd.DataFrame(table), pl.DataFrame(table))
-    ]
+    results = [stats.compare_systems(t, resamples=500) for t in (table, pd.DataFrame(table), pl.DataFrame(table))]
     assert results[0] == results[1] == results[2]
 
 
@@ -153,8 +151,7 @@ def test_coverage_of_the_paired_bootstrap(method, rng):
     for name, (draw, truth) in draws.items():
         worlds = [draw(100) for _ in range(1000)]
         found = [
-            stats.paired_bootstrap(d, np.zeros(100), method=method, resamples=999, seed=rng).interval
-            for d in worlds
+            stats.paired_bootstrap(d, np.zeros(100), method=method, resamples=999, seed=rng).interval for d in worlds
         ]
         assert 0.92 <= covered(found, truth) <= 0.97, name
 
@@ -185,9 +182,7 @@ def test_coverage_of_the_ece_interval(rng):
         for _ in range(250):
             confidence = rng.beta(4, 1.5, size=300)
             right = rng.random(300) < (1 - excess) * confidence
-            found.append(
-                stats.expected_calibration_error(confidence, right, resamples=299, seed=rng).interval
-            )
+            found.append(stats.expected_calibration_error(confidence, right, resamples=299, seed=rng).interval)
         assert covered(found, truth) >= 0.88
 
 

@@ -175,10 +175,7 @@ def test_stratified_mean_is_the_weighted_mean_of_instances(rng):
     found = stats.stratified_mean(values, strata, shares)
     assert found.estimate == pytest.approx(np.average(values, weights=w))
     assert found.details["ess"] == pytest.approx(w.sum() ** 2 / (w**2).sum())
-    draws = [
-        0.4 * rng.choice(values[:80], 80).mean() + 0.6 * rng.choice(values[80:], 20).mean()
-        for _ in range(3000)
-    ]
+    draws = [0.4 * rng.choice(values[:80], 80).mean() + 0.6 * rng.choice(values[80:], 20).mean() for _ in range(3000)]
     assert found.details["se"] == pytest.approx(np.std(draws), rel=0.08)
     with pytest.raises(ValueError, match="no share for stratum 'hard'"):
         stats.stratified_mean(values, strata, {"easy": 1.0})
