@@ -6,7 +6,7 @@ effective sample size says how many.
 
 Reweighting by score. w_i proportional to exp(score_i / tau) is penalised by its distance from uniform,
 KL(w || u). The sign decides what it does. Minimising sum w l + lambda KL gives w ~ exp(-l / lambda), which
-turns away from hard instances; emphasis on them needs max_w sum w l - lambda KL, that is w ~ exp(+l / lambda).
+turns away from hard instances; emphasis on them needs max_w sum w l - lambda KL, so w ~ exp(+l / lambda).
 """
 
 from __future__ import annotations
