@@ -40,9 +40,7 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 _ALLOWED = "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text"
 
 
-def select(
-    frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str
-) -> list[bool]:
+def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str) -> list[bool]:
     """Which rows of the frame the expression holds for.
 
     column_of gives the frame's column for a name in the expression, or None. Raises RunsError that names the
@@ -61,9 +59,7 @@ def select(
         found = column_of(name)
         if found is None:
             near = did_you_mean(name, frame.columns)
-            raise RunsError(
-                f"where {text!r} names the column {name!r}, which is not there{near}", file=source
-            )
+            raise RunsError(f"where {text!r} names the column {name!r}, which is not there{near}", file=source)
         return pl.col(found)
 
     try:
@@ -116,9 +112,7 @@ def _chain(nodes: list[ast.expr], ops: list[ast.cmpop], part: Callable[..., Any]
                 values = []
             if isinstance(right, ast.Constant) or not values:
                 got = ast.unparse(right)
-                raise RunsError(
-                    f"where {text!r}: after 'in' comes {got!r}", allowed="a list such as ('a', 'b')"
-                )
+                raise RunsError(f"where {text!r}: after 'in' comes {got!r}", allowed="a list such as ('a', 'b')")
             links.append(_OPERATORS[type(op)](part(left), values))
         else:
             links.append(_OPERATORS[type(op)](part(left), part(right)))

@@ -75,9 +75,7 @@ class Runs:
         column = self._column(name)
         if column is None:
             known = [*self.frame.columns, *(lookup(c).symbol for c in self.frame.columns if find(c))]
-            raise RunsError(
-                f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name
-            )
+            raise RunsError(f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name)
         return _array(self.frame[column])
 
     @cached_property
@@ -191,9 +189,7 @@ class Runs:
         quantity = find(name)
         if quantity is not None and quantity.column in self.frame.columns:
             return quantity.column
-        return next(
-            (c for c, original in self.columns.items() if original == name and c in self.frame.columns), None
-        )
+        return next((c for c, original in self.columns.items() if original == name and c in self.frame.columns), None)
 
     def _known(self, name: str) -> str:
         column = self._column(name)
@@ -260,9 +256,7 @@ def _enter(table: Table, columns: Mapping[str, str], units: Mapping[str, str]) -
 
 def _chosen(runs: Runs, where: str) -> Runs:
     kept = runs.where(where)
-    return replace(
-        kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}."))
-    )
+    return replace(kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}.")))
 
 
 def _note(code: str, text: str) -> Finding:

@@ -67,9 +67,7 @@ def design_columns(runs: "Runs") -> list[str]:
 
 
 def _size_column(runs: "Runs") -> str | None:
-    return next(
-        (c for c in ("params", "params_nonembed", "params_active", "params_nominal") if c in runs), None
-    )
+    return next((c for c in ("params", "params_nonembed", "params_active", "params_nominal") if c in runs), None)
 
 
 def _refuse_mixture(runs: "Runs") -> None:
@@ -107,9 +105,7 @@ def _refuse_percent(runs: "Runs") -> None:
                 column=runs.columns.get(quantity.column, quantity.column),
                 value=float(values[bad[0]]),
                 allowed="0 to 1",
-                remedy=f"If these are percent, pass {units}."
-                if percent
-                else "Correct the value or leave it out.",
+                remedy=f"If these are percent, pass {units}." if percent else "Correct the value or leave it out.",
             )
 
 

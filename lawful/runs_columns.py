@@ -188,9 +188,7 @@ def convert_units(
         quantity = lookup(key)
         allowed = units_for(quantity)
         if quantity.column not in named:
-            raise RunsError(
-                f"units states {key!r}, but there is no column {quantity.column}", file=table.name
-            )
+            raise RunsError(f"units states {key!r}, but there is no column {quantity.column}", file=table.name)
         if unit not in allowed:
             raise RunsError(
                 f"the unit {unit!r} is not one for {quantity.column}{did_you_mean(unit, list(allowed))}",

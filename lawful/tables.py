@@ -99,9 +99,7 @@ def _text(path: Path) -> str:
             allowed="UTF-8",
         ) from None
     if not text.strip():
-        raise RunsError(
-            "the file is empty: 0 lines of data", file=path.name, remedy="Write a header and rows."
-        )
+        raise RunsError("the file is empty: 0 lines of data", file=path.name, remedy="Write a header and rows.")
     return text
 
 
@@ -156,9 +154,7 @@ def _typed(name: str, cells: tuple[str, ...]) -> "pl.Series":
     import polars as pl
 
     stripped = [cell.strip() for cell in cells]
-    series = pl.Series(
-        name, [None if cell.lower() in MISSING else cell for cell in stripped], dtype=pl.String
-    )
+    series = pl.Series(name, [None if cell.lower() in MISSING else cell for cell in stripped], dtype=pl.String)
     for dtype in (pl.Int64, pl.Float64):
         cast = series.cast(dtype, strict=False)
         if cast.null_count() == series.null_count():
@@ -178,9 +174,7 @@ def _from_jsonl(path: Path) -> Table:
         except json.JSONDecodeError as error:
             record = error.msg
         if not isinstance(record, dict):
-            raise RunsError(
-                f"{line[:40]!r} is not a JSON object", file=path.name, row=f"line {number}", value=line
-            )
+            raise RunsError(f"{line[:40]!r} is not a JSON object", file=path.name, row=f"line {number}", value=line)
         records.append(record)
         rows.append(number)
     names = dict.fromkeys(key for record in records for key in record)

@@ -12,9 +12,7 @@ from lawful.datasets import TASKS, card, load, names, tasks
 from lawful.runs import RunsError
 
 SHARED = Path(__file__).parents[2] / "shared"
-needs_shared = pytest.mark.skipif(
-    not SHARED.exists(), reason="the folder shared/ is not beside the repository"
-)
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the folder shared/ is not beside the repository")
 FAMILIES = {
     "Cerebras": "cerebras_gpt",
     "Cerebras muP": "cerebras_gpt_mup",
@@ -94,9 +92,7 @@ def test_items_explain_the_published_digits():
     assert len(right) == 26 and np.allclose(right, right.round(), atol=1e-9)
     # EleutherAI's six decimals give the number of items back.
     for task in ("lambada", "piqa", "arc_challenge", "logiqa", "wsc"):
-        right = (
-            tasks("pythia_v1", where=f"task == '{task}' and metric == 'acc'")["accuracy"] * TASKS[task].items
-        )
+        right = tasks("pythia_v1", where=f"task == '{task}' and metric == 'acc'")["accuracy"] * TASKS[task].items
         assert np.abs(right - right.round()).max() < TASKS[task].items * 5.1e-7, task
 
 
@@ -131,9 +127,7 @@ def test_a_family_is_a_row_and_a_task_a_column(tmp_path, monkeypatch):
         "family": "my_family", "size": "1B", "params": "1000000000", "tokens": "20000000000",
         "loss": "2.1", "piqa/acc/0": "0.69"}  # fmt: skip
     table.write_text(
-        "\n".join(
-            [header + ",my_task/acc/0", *(row + "," for row in rows), ",".join(cells.values()) + ",0.4"]
-        )
+        "\n".join([header + ",my_task/acc/0", *(row + "," for row in rows), ",".join(cells.values()) + ",0.4"])
     )
     with open(tmp_path / "data" / "tasks.csv", "a") as file:
         file.write("my_task,200,0.25,\n")
@@ -143,6 +137,4 @@ def test_a_family_is_a_row_and_a_task_a_column(tmp_path, monkeypatch):
     assert dict(zip(answers["task"], answers["accuracy"])) == {"piqa": 0.69, "my_task": 0.4}
     assert answers["items"].tolist() == [1838, 200]
     about = card("my_family")
-    assert (
-        about.rows == 1 and about.columns["my_task/acc/0"] == "acc of my_task, 0-shot; 200 items, chance 0.25"
-    )
+    assert about.rows == 1 and about.columns["my_task/acc/0"] == "acc of my_task, 0-shot; 200 items, chance 0.25"

@@ -116,9 +116,7 @@ def test_missing_values_of_pandas_and_values_of_mixed_kinds():
     assert runs.rows == (0,) and [d.reason for d in runs.dropped] == ["params is missing", "loss is missing"]
     everything = read(pd.DataFrame(table), need=(), target="family").frame
     assert everything["mixed"].to_list() == ["1", "a", None] and everything["day"].null_count() == 1
-    refused(
-        pd.DataFrame({"N": [1e8, "2B"], "L": [3, 2]}), "the frame given, row 1, column 'N'", "Write 2e+09"
-    )
+    refused(pd.DataFrame({"N": [1e8, "2B"], "L": [3, 2]}), "the frame given, row 1, column 'N'", "Write 2e+09")
 
 
 def test_columns_as_a_string_and_as_a_mapping(write):
@@ -169,9 +167,7 @@ def test_arrays_and_whole_numbers_beyond_64_bits(write):
 
 def test_missing_file_names_the_nearest(write):
     path = write(GOOD, "my_runs.csv")
-    with pytest.raises(
-        FileNotFoundError, match=r"there is no file my_run.csv in .*did you mean 'my_runs.csv'"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"there is no file my_run.csv in .*did you mean 'my_runs.csv'"):
         read(path.with_name("my_run.csv"))
     with pytest.raises(FileNotFoundError, match="its folder .* does not exist"):
         read(path.parent / "nowhere" / "runs.csv")
@@ -309,9 +305,7 @@ def test_errors_survive_pickling(write):
 
 
 positive = st.floats(1e6, 1e15, allow_subnormal=False)
-tables = st.lists(
-    st.tuples(positive, positive, st.floats(0.5, 12), st.text("abc", min_size=1)), min_size=2, max_size=8
-)
+tables = st.lists(st.tuples(positive, positive, st.floats(0.5, 12), st.text("abc", min_size=1)), min_size=2, max_size=8)
 
 
 @settings(max_examples=40, deadline=None)

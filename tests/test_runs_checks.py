@@ -58,9 +58,7 @@ def found(runs: Runs, code: str) -> Finding:
 )
 def test_text_among_numbers_names_the_cell(write, cell, remedy):
     path = write(f"n_params,train_tokens,loss\n70e6,1e9,3\n{cell},2e9,2.9\n")
-    error = refused(
-        path, "runs.csv, line 3, column 'n_params'", "is not a number", "Allowed: plain numbers", remedy
-    )
+    error = refused(path, "runs.csv, line 3, column 'n_params'", "is not a number", "Allowed: plain numbers", remedy)
     assert error.value == cell.strip('"') and error.column == "n_params" and error.row == "line 3"
 
 
@@ -172,9 +170,7 @@ def test_flops_off_by_a_constant_are_a_unit_slip(factor, tmp_path):
     table = pl.DataFrame(with_flops([factor] * 4))
     table.write_csv(path)
     units = {"C": "counts"}
-    error = refused(
-        path, "runs.csv, line 2, column 'C'", "slip of units", "plain counts", "'pf_days'", units=units
-    )
+    error = refused(path, "runs.csv, line 2, column 'C'", "slip of units", "plain counts", "'pf_days'", units=units)
     assert error.value == table["C"][0] and f"{factor:.3g} times" in str(error)
 
 
@@ -209,9 +205,7 @@ def test_groups_are_looked_at_one_by_one(write):
 
 def test_exact_duplicates_are_kept_once_and_listed(write):
     runs = read(write(GOOD + "160e6,2e9,3.5,b\n"))
-    assert len(runs) == 5 and [(d.row, d.reason) for d in runs.dropped] == [
-        (7, "the same as line 4 in every column")
-    ]
+    assert len(runs) == 5 and [(d.row, d.reason) for d in runs.dropped] == [(7, "the same as line 4 in every column")]
     assert "1 row repeated another" in found(runs, "duplicates").message
 
 
@@ -240,9 +234,7 @@ def test_checkpoints_of_one_run_are_not_independent(write):
 
 
 def test_unlike_measurements(write):
-    path = write(
-        "N,task,metric,accuracy\n1e8,arc,acc,.2\n1e8,arc,acc_norm,.25\n2e8,arc,acc,.3\n2e8,arc,acc_norm,.4\n"
-    )
+    path = write("N,task,metric,accuracy\n1e8,arc,acc,.2\n1e8,arc,acc_norm,.25\n2e8,arc,acc,.3\n2e8,arc,acc_norm,.4\n")
     error = refused(path, "runs.csv, line 3, column 'metric'", "'acc', 'acc_norm'", "unlike", 'by="metric"')
     assert error.value == "acc_norm" and "where=\"metric == 'acc'\"" in str(error)
     assert len(read(path, where="metric == 'acc'")) == 2

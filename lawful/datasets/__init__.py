@@ -130,9 +130,7 @@ def _meaning(column: str) -> str:
     if key := _evaluation(column):
         task, metric, shots = key
         fact = read_tasks().get(task)
-        return f"{metric} of {task}, {shots}-shot" + (
-            f"; {fact.items} items, chance {fact.chance:g}" if fact else ""
-        )
+        return f"{metric} of {task}, {shots}-shot" + (f"; {fact.items} items, chance {fact.chance:g}" if fact else "")
     quantity = find(column)
     return f"{quantity.meaning}, {quantity.unit}" if quantity else ""
 

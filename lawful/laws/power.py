@@ -1,0 +1,86 @@
+r"""Power laws as such: y falls as a straight line in log-log, with or without a floor below it.
+
+Most laws of the literature are one of these with a name for x. The forms in ``x`` fit any positive column; those in
+``N`` carry the values that a study found for the number of parameters.
+"""
+
+from __future__ import annotations
+
+from lawful.law import Paper, amplitude, coefficient, exponent, law, offset, values
+
+microscope2026 = Paper(
+    "microscope2026", "Anonymous", "Scaling Laws Under the Microscope", 2026, venue="clawRxiv 2603.00375"
+)
+sengupta2025 = Paper(
+    "sengupta2025",
+    "Ayan Sengupta, Yash Goel, Tanmoy Chakraborty",
+    "How to Upscale Neural Networks with Scaling Law? A Survey and Practical Guidelines",
+    2025,
+    arxiv="2502.12051",
+)
+
+
+@law(predicts="y", topic="general")
+def power_law(x, *, A=amplitude("x", "alpha"), alpha=exponent()):
+    r"""$y = A x^{-\alpha}$
+
+    A straight line in log-log; y goes to 0. Give alpha a negative lower bound for a rising outcome.
+    """
+    return A * x**-alpha
+
+
+@law(predicts="y", topic="general")
+def power_law_constant(x, *, A=amplitude("x", "alpha"), alpha=exponent(), E=offset()):
+    r"""$y = A x^{-\alpha} + E$
+
+    Trap: with less than two decades of x, E and alpha trade off: a small alpha and a low E fit as well as a large
+    alpha and a high E.
+    """
+    return A * x**-alpha + E
+
+
+_CARD = "Cerebras-GPT model-card losses, nominal sizes; alpha and E as printed, a recomputed"
+_BILLION = "Cerebras-GPT model-card losses, best fit with E >= 0 and gamma <= 5, converted from N in 1e9"
+
+
+@law(
+    microscope2026,
+    values={"microscope2026": values(_CARD, status="recomputed", a=17.389959936827474, alpha=0.10609019, E=0.11292228)},
+    over={"N": (1.11e8, 1.3e10)}, topic="pre-training", aliases=("power_law_plus_constant_n",),
+)  # fmt: skip
+def power_law_constant_n(N, *, a=amplitude("N", "alpha"), alpha=exponent(), E=offset()):
+    r"""$L = a N^{-\alpha} + E$
+
+    Fitted: least squares on the loss of seven Cerebras-GPT models, 20 tokens per parameter.
+    Trap: the study calls it Kaplan's law; Kaplan et al. have no constant, and an exponent of 0.076.
+    Trap: D grows with N, so alpha mixes both terms; E = 0.11 nats is far below the entropy of text: not identified.
+    """
+    return a * N**-alpha + E
+
+
+@law(
+    microscope2026,
+    values={
+        "microscope2026": values(
+            _BILLION, status="recomputed", a=2.03829 * 1e9**0.0973298, alpha=0.0973298, c=8.97434e-07 * 1e9**4.45761,
+            gamma=4.45761, E=1.8e-10,
+        )
+    },
+    over={"N": (1.11e8, 1.3e10)}, topic="pre-training", aliases=("corrected_power_law",),
+)  # fmt: skip
+def corrected(
+    N,
+    *,
+    a=amplitude("N", "alpha"),
+    alpha=exponent(),
+    c=coefficient("relative correction"),
+    gamma=exponent(),
+    E=offset(),
+):
+    r"""$L = a N^{-\alpha} (1 + c N^{-\gamma}) + E$
+
+    Fitted: least squares on seven models, five parameters.
+    Trap: with seven runs gamma goes to its bound and corrects the smallest model only, and E goes to 0.
+    Trap: c = 0 or gamma = 0 gives back the law without the correction; there the other of the two is free.
+    """
+    return a * N**-alpha * (1 + c * N**-gamma) + E
