@@ -34,20 +34,14 @@ def step(doing, *command):
 def install(extras):
     """Make .venv hold the package and its extras, unless the stamp inside says that it already does."""
     stamp, project = ROOT / ".venv/installed.txt", f"{ROOT}\n{(ROOT / 'pyproject.toml').read_text('utf-8')}"
-    if (
-        Path(PYTHON).exists()
-        and stamp.exists()
-        and stamp.read_text("utf-8") in (extras + project, "[test]" + project)
-    ):
+    if Path(PYTHON).exists() and stamp.exists() and stamp.read_text("utf-8") in (extras + project, "[test]" + project):
         return
     stamp.unlink(missing_ok=True)
     pip = [PYTHON, "-m", "pip"]
     if not Path(PYTHON).exists() or subprocess.run([*pip, "--version"], capture_output=True).returncode:
         failure = step("making .venv", sys.executable, "-m", "venv", "--clear", str(ROOT / ".venv"))
         if failure:
-            sys.exit(
-                failure + "Python could not make .venv; on Debian and Ubuntu, install python3-venv first."
-            )
+            sys.exit(failure + "Python could not make .venv; on Debian and Ubuntu, install python3-venv first.")
     uv = [PYTHON, "-m", "uv", "pip", "install", "-q", "--python", PYTHON]
     failure = step("installing uv", *pip, "install", "-q", "uv")
     if not failure:

@@ -1,20 +1,61 @@
 """Fit, check and apply neural scaling laws. No number without its interval."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
 
 # The public surface: name -> module that holds it. Modules load when first used,
 # so that ``import lawful`` and ``lawful --help`` stay quick.
-_PUBLIC: dict[str, str] = {}
+_PUBLIC = {
+    "Fit": "fit",
+    "Fits": "fit",
+    "Forecast": "forecast",
+    "Interval": "uncertainty",
+    "Intervals": "uncertainty",
+    "Law": "law",
+    "Paper": "law",
+    "Runs": "runs",
+    "amplitude": "law",
+    "coefficient": "law",
+    "exponent": "law",
+    "bootstrap": "bootstrap",
+    "choose": "choose",
+    "fit": "fit",
+    "forecast": "forecast",
+    "intervals": "uncertainty",
+    "law": "law",
+    "location": "law",
+    "offset": "law",
+    "profile": "profiles",
+    "read": "runs",
+    "scale": "law",
+    "share": "law",
+    "values": "law",
+    "width": "law",
+}
 
-__all__ = sorted(_PUBLIC)
+__all__ = sorted(_PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+class _Package(ModuleType):
+    """Keeps ``lawful.fit`` the function: importing the module lawful.fit would set the name to the module."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _PUBLIC and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(import_module(f"lawful.{_PUBLIC[name]}"), name)
+        value = getattr(import_module(f"lawful.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'lawful' has no attribute {name!r}")
 
 

@@ -64,14 +64,14 @@ def _freedom(fit: Fit) -> list[Finding]:
     if fit.dof == 0:
         found.append(Finding(
             "no_freedom", "error",
-            f"There are as many points as free parameters ({fit.n}): the law passes through all of them and nothing can "
-            "be said of its error.", (), "Add runs, or fix parameters.",
+            f"There are as many points as free parameters ({fit.n}): the law passes through all of them and "
+            "nothing can be said of its error.", (), "Add runs, or fix parameters.",
         ))  # fmt: skip
     lost = [n for n, v in zip(fit.estimates, np.diag(fit.covariance)) if not np.isfinite(v)]
     if lost and fit.dof > 0:
         found.append(Finding(
-            "not_determined", "error", f"The data do not determine {', '.join(lost)} at the optimum: its slopes vanish or "
-            "cancel.", (), "Fix or tie parameters, or choose a law with fewer.",
+            "not_determined", "error", f"The data do not determine {', '.join(lost)} at the optimum: "
+            "its slopes vanish or cancel.", (), "Fix or tie parameters, or choose a law with fewer.",
         ))  # fmt: skip
     return found
 
@@ -81,8 +81,8 @@ def _agreement(fit: Fit) -> list[Finding]:
     found = []
     if search.solved > 1 and search.agree < 0.25:
         found.append(Finding(
-            "few_starts_agree", "note", f"Of the {search.solved} starts solved to the end, {search.agree:.0%} reach the "
-            "best optimum.", (), "Raise count= if the answer matters.",
+            "few_starts_agree", "note", f"Of the {search.solved} starts solved to the end, {search.agree:.0%} "
+            "reach the best optimum.", (), "Raise count= if the answer matters.",
         ))  # fmt: skip
     for F, theta in search.optima[1:]:
         if F <= search.optima[0][0] * (1 + _RIVAL) and len(theta) == fit.model.size:

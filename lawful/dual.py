@@ -205,7 +205,7 @@ def _power(a: Array, b: Array) -> Array:
     return a**b if isinstance(a, Dual) else b.__rpow__(a)
 
 
-_BINARY: dict[str, Callable[[Array, Array], Array]] = {
+_BINARY: dict[str, Callable[..., Array]] = {
     # np's own scalars and arrays on the left reach these through the ufunc, so each names the dual's method
     "add": lambda a, b: a + b if isinstance(a, Dual) else b + a,
     "subtract": lambda a, b: a - b if isinstance(a, Dual) else (-b) + a,

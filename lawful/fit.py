@@ -17,7 +17,8 @@ import numpy as np
 from lawful.bind import Model, bind
 from lawful.checks import check_fit
 from lawful.findings import Finding
-from lawful.law import Law, load
+from lawful.law import Law
+from lawful.laws import load
 from lawful.objectives import Objective, objective
 from lawful.points import Points, points
 from lawful.quantities import find as find_quantity
@@ -80,7 +81,7 @@ class Fit:
 
     @cached_property
     def model(self) -> Model:
-        return _bind(self.law, self.points, self.settings)
+        return bind_fit(self)
 
     @cached_property
     def problems(self) -> Problems:
@@ -104,7 +105,7 @@ class Fit:
         ).copy()
 
     def predict(self, **variables: Any) -> np.ndarray:
-        """The law's value at variables (numbers or arrays that broadcast). A point, without interval: see `forecast`."""
+        """The law's value at variables (numbers or arrays that broadcast), without interval: see `forecast`."""
         return self.law.at(self.values, **variables)
 
     def __str__(self) -> str:
@@ -224,6 +225,11 @@ def _default_objective(law: Law, runs: Any, target: str | None, given: str | Obj
     if name in runs and np.nanmin(np.asarray(runs[name], float)) <= 0:
         return objective("lsq")
     return objective("log_lsq")
+
+
+def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
+    """The model of a fit again, with some amplitudes not centred, so that their slots are the parameters alone."""
+    return _bind(fit.law, fit.points, fit.settings, uncentred)
 
 
 def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
@@ -375,11 +381,20 @@ def assemble(
     """The `Fit` of an optimum that some road has found: values, spread, covariance and findings."""
     estimates = dict(zip(model.names, map(float, model.natural(theta[None])[0])))
     spread, sigma = covariance(model, theta, _problems([data], model), ended, data.cluster)
+    estimates = {name: _snap(model, name, v, data) for name, v in estimates.items()}
     made = Fit(
         model.law, model.rebind(estimates), estimates, theta, ended, F, sigma, spread, data, record, (),
         settings, fingerprint, _versions(),
     )  # fmt: skip
     return replace(made, findings=(*data.findings, *check_fit(made)))
+
+
+def _snap(model: Model, name: str, value: float, data: Points) -> float:
+    """An offset that the walk has driven towards its bound is at the bound: 0, not 1e-130."""
+    slot = next(s for s in model.slots if s.name == name)
+    near = slot.kind == "above" and not slot.centre and value - slot.lower < 1e-12 * np.median(np.abs(data.y))
+    kind = next(p.kind for p in model.law.parameters if p.name == slot.parameter)
+    return slot.lower if near and kind == "offset" else value
 
 
 def _versions() -> dict[str, str]:

@@ -128,31 +128,35 @@ def amplitude(on: str | tuple[str, ...] = (), power: str | tuple[str, ...] = (),
 
     For a rising power write the exponent's sign: ``amplitude("D", "-beta")`` is B in ``B * D**beta``.
     """
-    more = {"lower": 0.0, "upper": inf} | more
+    more.setdefault("lower", 0.0)
+    more.setdefault("upper", inf)
     return Parameter("amplitude", on=_names(on), power=_names(power), meaning=meaning, **more)
 
 
 def scale(on: str, power: str, meaning: str = "", **more: Any) -> Any:
     """The scale inside a power: N_c in ``(N_c / N)**alpha``. Far outside the data when alpha is small."""
-    more = {"lower": 0.0, "upper": inf} | more
+    more.setdefault("lower", 0.0)
+    more.setdefault("upper", inf)
     return Parameter("scale", on=(on,), power=(power,), meaning=meaning, **more)
 
 
 def exponent(meaning: str = "", *, lower: float = 0.0, upper: float = inf, **more: Any) -> Any:
     """The exponent of a power, positive unless ``lower`` says otherwise. Starts: 0.03 to 2.2."""
-    start = (0.03, 2.2) if lower >= 0 else (-2.2, 2.2)
-    return Parameter("exponent", lower, upper, meaning=meaning, **({"start": start} | more))
+    more.setdefault("start", (0.03, 2.2) if lower >= 0 else (-2.2, 2.2))
+    return Parameter("exponent", lower, upper, meaning=meaning, **more)
 
 
 def location(on: str, meaning: str = "", **more: Any) -> Any:
     """A place on a variable's axis: a break, a midpoint, a threshold. Starts: the range of the data."""
-    more = {"lower": 0.0, "upper": inf} | more
+    more.setdefault("lower", 0.0)
+    more.setdefault("upper", inf)
     return Parameter("location", on=(on,), meaning=meaning, **more)
 
 
 def width(meaning: str = "", *, lower: float = 0.0, upper: float = inf, **more: Any) -> Any:
     """A positive width, sharpness or rate. Starts: 0.05 to 5."""
-    return Parameter("width", lower, upper, meaning=meaning, **({"start": (0.05, 5.0)} | more))
+    more.setdefault("start", (0.05, 5.0))
+    return Parameter("width", lower, upper, meaning=meaning, **more)
 
 
 def share(meaning: str = "", *, lower: float = 0.0, upper: float = 1.0, **more: Any) -> Any:
@@ -162,7 +166,8 @@ def share(meaning: str = "", *, lower: float = 0.0, upper: float = 1.0, **more: 
 
 def coefficient(meaning: str = "", *, lower: float = -inf, upper: float = inf, **more: Any) -> Any:
     """Any real number: the coefficient of a term whose sign the data decide."""
-    return Parameter("coefficient", lower, upper, meaning=meaning, **({"start": (-2.0, 2.0)} | more))
+    more.setdefault("start", (-2.0, 2.0))
+    return Parameter("coefficient", lower, upper, meaning=meaning, **more)
 
 
 @dataclass(frozen=True)
@@ -327,28 +332,3 @@ def _as_values(law: str, key: str, given: Values | Mapping[str, Any], parameters
     if entry.status not in STATUSES:
         raise TypeError(f"law {law}, values {key!r}: status {entry.status!r} is none of {', '.join(STATUSES)}")
     return replace(entry, partial=len(entry.values) < len(names))
-
-
-def load(reference: str) -> Law:
-    """The law ``mine.py:my_law`` from a user's file, or the shipped law of that name.
-
-    Raises FileNotFoundError for a missing file, ValueError with the laws found for a wrong name.
-    """
-    path, colon, name = reference.rpartition(":")
-    if not colon:
-        from lawful import laws
-
-        return laws.find(reference)
-    from importlib.util import module_from_spec, spec_from_file_location
-    from pathlib import Path
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"law {reference!r}: there is no file {path}")
-    spec = spec_from_file_location(Path(path).stem, path)
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = {k: v for k, v in vars(module).items() if isinstance(v, Law)}
-    if name not in found:
-        raise ValueError(f"{path} declares no law {name!r}{did_you_mean(name, list(found)) or '; it declares none'}")
-    return found[name]

@@ -139,7 +139,8 @@ def _column_of(law: Law, variable: str, runs: Any, notes: list[Finding]) -> str:
     raise ValueError(
         f"law {law.name} needs its variable {variable}"
         + (f" (column {quantity.column!r}: {quantity.meaning})" if quantity else "")
-        + f", which the table lacks{did_you_mean(variable, have)}. Name its column with variables={{{variable!r}: ...}}."
+        + f", which the table lacks{did_you_mean(variable, have)}. "
+        f"Name its column with variables={{{variable!r}: ...}}."
     )
 
 
@@ -148,6 +149,10 @@ def _target(law: Law, runs: Any) -> str:
     for name in (law.predicts, quantity.column if quantity else law.predicts):
         if name in runs:
             return name
+    if law.predicts == "y":  # a generic law predicts whatever the runs are about
+        given = getattr(runs, "target", None) or next((n for n in ("loss", "L") if n in runs), None)
+        if given is not None:
+            return given
     raise ValueError(
         f"law {law.name} predicts {law.predicts}, which the table lacks{did_you_mean(law.predicts, _names(runs))}. "
         "Name the column with target=."

@@ -24,7 +24,7 @@ class Quantity:
     kind: ``count`` (a size: a positive number, whole in principle), ``integer`` (a small whole number),
     ``real``, ``fraction`` (0 to 1), ``array`` (a vector in every row, such as a mixture) or ``label`` (text).
     positive: whether zero and negative values are errors.
-    convention: what is counted, where conventions differ.
+    convention: what is counted, where conventions differ. topic: the heading under which it stands.
     """
 
     symbol: str
@@ -35,6 +35,7 @@ class Quantity:
     kind: Kind = "count"
     positive: bool = True
     convention: str = ""
+    topic: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -312,15 +313,19 @@ seed | seed | 1 | integer | random seed
 
 def _parse(table: str) -> tuple[Quantity, ...]:
     parsed: list[Quantity] = []
+    topic = ""
     for line in (text.strip() for text in table.splitlines()):
         if line.startswith("="):
             parsed[-1] = replace(parsed[-1], aliases=(*parsed[-1].aliases, *line[1:].split()))
         elif line.startswith("!"):
             parsed[-1] = replace(parsed[-1], convention=line[1:].strip())
-        elif line and not line.startswith("#"):
+        elif line.startswith("#"):
+            topic = line[1:].strip()
+        elif line:
             symbol, column, unit, kind, meaning = (cell.strip() for cell in line.split("|"))
             positive = kind.endswith(">0") or kind == "count"
-            parsed.append(Quantity(symbol, column, unit, meaning, (), cast(Kind, kind.removesuffix(">0")), positive))
+            kind = cast(Kind, kind.removesuffix(">0"))
+            parsed.append(Quantity(symbol, column, unit, meaning, (), kind, positive, topic=topic))
     return tuple(parsed)
 
 

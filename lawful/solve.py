@@ -312,7 +312,7 @@ def _qr_step(r: np.ndarray, J: np.ndarray, g: np.ndarray, lam: float, objective:
     A = np.vstack([Js, np.sqrt(lam) * np.eye(p)])
     if objective.delta == np.inf:  # residuals carry the whole gradient
         return np.linalg.lstsq(A, np.concatenate([r, np.zeros(p)]), rcond=1e-15)[0] / scale
-    R = np.linalg.qr(A, mode="r")
+    R = np.asarray(np.linalg.qr(A, mode="r"))
     if np.abs(np.diag(R)).min() < 1e-14:
         R = R + 1e-14 * np.eye(p)
     return -np.linalg.solve(R, np.linalg.solve(R.T, g / scale)) / scale

@@ -38,9 +38,7 @@ def sources() -> list[Path]:
 def modules() -> list[str]:
     """Every module of the package whose import must stay light: all but the lab, which needs torch."""
     files = sorted(PACKAGE.rglob("*.py"))
-    names = [
-        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files
-    ]
+    names = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
     return [name for name in names if not name.startswith("lawful.lab") and not name.endswith("__main__")]
 
 
@@ -48,9 +46,7 @@ def tracked() -> list[tuple[str, str]]:
     """Name and text of every text file that is, or would be, committed."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
-        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
-            "\0"
-        )
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs git and the repository, to list the files that are tracked")
     files = [(name, (ROOT / name).read_bytes()) for name in names if (ROOT / name).is_file()]
@@ -109,9 +105,7 @@ for module in {modules()!r}:
 print(json.dumps(blame))
 """
     blame = json.loads(python(code))
-    assert blame == {}, (
-        "import these inside the function that needs them (name: first module that imports it)"
-    )
+    assert blame == {}, "import these inside the function that needs them (name: first module that imports it)"
 
 
 # ---- sizes and names
@@ -120,9 +114,7 @@ print(json.dumps(blame))
 def test_no_file_is_too_long():
     sizes = {file.relative_to(ROOT): len(file.read_text("utf-8").splitlines()) for file in sources()}
     limit = {file: 500 if file.parts[:2] == ("lawful", "laws") else 400 for file in sizes}
-    assert [
-        f"{file}: {size} lines, {limit[file]} allowed" for file, size in sizes.items() if size > limit[file]
-    ] == []
+    assert [f"{file}: {size} lines, {limit[file]} allowed" for file, size in sizes.items() if size > limit[file]] == []
 
 
 def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -132,10 +124,17 @@ def functions() -> Iterator[tuple[Path, ast.FunctionDef | ast.AsyncFunctionDef]]
                 yield file.relative_to(ROOT), node
 
 
+def lines_of_code(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Length from def to end without the docstring, which may say all that it has to."""
+    first = node.body[0]
+    has_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return node.end_lineno - node.lineno + 1 - (first.end_lineno - first.lineno + 1 if has_text else 0)
+
+
 def test_no_function_is_too_long():
-    sizes = [
-        (f"{file}:{node.lineno} {node.name}", node.end_lineno - node.lineno + 1) for file, node in functions()
-    ]
+    sizes = [(f"{file}:{node.lineno} {node.name}", lines_of_code(node)) for file, node in functions()]
     assert [f"{name}: {size} lines, 40 allowed" for name, size in sizes if size > 40] == []
 
 
@@ -153,9 +152,9 @@ def test_modules_are_named_after_their_idea():
 
 def test_no_absolute_paths():
     pattern = r"(?<![\w.~])/(wor[k]|hom[e]|roo[t]|User[s])\b(?!\.)|\b[A-Z]:\\User[s]"
-    assert matches(
-        pattern, [("", "cd /" + "work/x"), ("", "see example.org/" + "work and ../" + "home/x")]
-    ) == [":1: cd /" + "work/x"]
+    assert matches(pattern, [("", "cd /" + "work/x"), ("", "see example.org/" + "work and ../" + "home/x")]) == [
+        ":1: cd /" + "work/x"
+    ]
     assert matches(pattern, tracked()) == []
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from lawful.law import Law
+from lawful.quantities import did_you_mean
 
 
 @cache
@@ -35,3 +36,26 @@ def find(name: str) -> Law:
 
     near = ", ".join(get_close_matches(name, laws, n=3, cutoff=0.5))
     raise ValueError(f"there is no law {name!r}" + (f"; near it: {near}" if near else "; `lawful laws` lists them"))
+
+
+def load(reference: str) -> Law:
+    """The law ``mine.py:my_law`` from a user's file, or the shipped law of that name.
+
+    Raises FileNotFoundError for a missing file, ValueError with the laws found for a wrong name.
+    """
+    path, colon, name = reference.rpartition(":")
+    if not colon:
+        return find(reference)
+    from importlib.util import module_from_spec, spec_from_file_location
+    from pathlib import Path
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"law {reference!r}: there is no file {path}")
+    spec = spec_from_file_location(Path(path).stem, path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found = {k: v for k, v in vars(module).items() if isinstance(v, Law)}
+    if name not in found:
+        raise ValueError(f"{path} declares no law {name!r}{did_you_mean(name, list(found)) or '; it declares none'}")
+    return found[name]
