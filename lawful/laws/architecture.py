@@ -98,8 +98,8 @@ def mobilellm_shapes(
 
 def _gemstones(source, c_w, a_w, c_d, a_d, c_N, a_N, c_T, a_T, e):
     """The released coefficients are logarithms."""
-    C = {name: float(np.exp(c)) for name, c in dict(C_w=c_w, C_d=c_d, C_N=c_N, C_T=c_T, E=e).items()}
-    return values(source, **C, a_w=a_w, a_d=a_d, a_N=a_N, a_T=a_T)
+    C_w, C_d, C_N, C_T, E = np.exp([c_w, c_d, c_N, c_T, e]).tolist()
+    return values(source, E=E, C_w=C_w, a_w=a_w, C_d=C_d, a_d=a_d, C_N=C_N, a_N=a_N, C_T=C_T, a_T=a_T)
 
 
 @law(

@@ -1,8 +1,8 @@
 """The loss under any learning-rate schedule: what the sum of rates bought, minus what its falls released.
 
 Both laws read the whole schedule of a run up to the point of the loss, one learning rate per step with the last step
-last: an array variable of shape (steps,) for one run or (steps, runs). A run shorter than the longest is padded with
-nan at either end. A constant schedule leaves a power of S_1, the sum of the rates, in either law.
+last: an array variable of shape (steps,) for one run or (steps, runs). Before its first step a run has the rate 0, so a
+run shorter than the longest has zeros in front. Without a fall both laws are a power of S_1, the sum of the rates.
 
 The sums over falls need one term per step of each run, times every start of a search. `changes` makes them short: it
 merges neighbouring steps whose age differs by less than 1/32, each group at the place where its change happens. The
@@ -57,7 +57,7 @@ _REMEMBERED: OrderedDict[tuple[Any, ...], Changes] = OrderedDict()  # a search a
 def changes(lr_schedule: np.ndarray) -> Changes:
     """The changes of schedules (steps, ...), remembered by content.
 
-    Raises ValueError for a schedule with a gap (nan between two steps).
+    Raises ValueError for a rate that is negative or missing.
     """
     lr = np.ascontiguousarray(lr_schedule, float).reshape(len(lr_schedule), -1)
     weights = 2 * np.arange(1, len(lr) + 1, dtype=np.int64) ** 2 + 1
@@ -72,50 +72,37 @@ def changes(lr_schedule: np.ndarray) -> Changes:
 
 
 def _changes(lr: np.ndarray) -> Changes:
-    lr = _last_step_last(lr)
-    steps = np.nan_to_num(lr, nan=0.0)
-    fall = -np.diff(lr, axis=0)
-    fall = np.where(np.isnan(fall), 0.0, fall)
-    area = np.cumsum(steps[::-1], axis=0)[::-1]
-    age = np.arange(len(lr) - 1, 0, -1.0)[:, None]
+    if not np.all(lr >= 0):
+        step, run = np.argwhere(~(lr >= 0))[0]
+        raise ValueError(
+            f"lr_schedule: run {run} has the learning rate {lr[step, run]} at step {step}; rates are 0 or more, "
+            "and a run that is shorter than the others has zeros before its first step"
+        )
+    fall = -np.diff(lr, axis=0, prepend=0.0)
+    area = np.cumsum(lr[::-1], axis=0)[::-1]
+    age = np.arange(len(lr), 0, -1.0)[:, None]
     warmup = np.cumsum(fall > 0, axis=0) == 0
     edges = _edges(len(lr))
     groups = []
     for part in (np.where(warmup, fall, 0.0), np.minimum(fall, 0.0) * ~warmup, np.maximum(fall, 0.0)):
-        size = np.add.reduceat(part, edges, axis=0) if len(part) else part
+        size = np.add.reduceat(part, edges, axis=0)
         keep = np.any(size != 0, axis=1)
         with np.errstate(invalid="ignore"):
-            mean = [np.add.reduceat(part * x, edges, axis=0)[keep] / size[keep] for x in (steps[1:], area[1:], age)]
-        # a run without this change: any place will do, as its weight is 0
+            mean = [np.add.reduceat(part * x, edges, axis=0)[keep] / size[keep] for x in (lr, area, age)]
+        # where a run has no such change the weight is 0 and any place will do
         groups.append([size[keep], *(np.where(size[keep] == 0, 1.0, m) for m in mean)])
-    joined = [np.concatenate(x) for x in zip(*groups)]
-    before = np.concatenate([np.full(g[0].shape, i == 0) for i, g in enumerate(groups)])
-    return Changes(steps.sum(axis=0), *joined, before)
-
-
-def _last_step_last(lr: np.ndarray) -> np.ndarray:
-    there = ~np.isnan(lr)
-    first, count = there.argmax(axis=0), there.sum(axis=0)
-    last = len(lr) - 1 - there[::-1].argmax(axis=0)
-    broken = np.flatnonzero((count == 0) | (last - first + 1 != count))
-    if broken.size:
-        raise ValueError(
-            f"lr_schedule: run {broken[0]} has {count[broken[0]]} learning rates with nan between them or none at all; "
-            "give one rate per step and pad with nan before or after the run only"
-        )
-    if np.all(last == len(lr) - 1):
-        return lr
-    rows = (np.arange(len(lr))[:, None] + last + 1) % len(lr)
-    return np.take_along_axis(lr, rows, axis=0)
+    fall, rate, left, since = (np.concatenate(x) for x in zip(*groups))
+    left, rate = np.where(rate == 0, 0.0, left), np.where(rate == 0, 1.0, rate)  # a fall to 0 releases nothing more
+    before = np.arange(len(fall)) < len(groups[0][0])
+    return Changes(area[0], fall, rate, left, since, np.broadcast_to(before[:, None], fall.shape))
 
 
 def _edges(steps: int) -> np.ndarray:
-    """First entry of every group of changes, for groups that grow with age from one step to 1/32 of the age."""
-    ends, age = [0], 0
-    while age < steps - 1:
-        age += max(1, age // 32)
-        ends.append(min(age, steps - 1))
-    return steps - 1 - np.array(ends[:0:-1], dtype=int)
+    """First step of every group: groups grow with age, from one step to 1/32 of the age."""
+    ages = [0]
+    while ages[-1] < steps:
+        ages.append(min(steps, ages[-1] + max(1, ages[-1] // 32)))
+    return steps - np.array(ages[:0:-1])
 
 
 def annealing(lr_schedule: np.ndarray, lam: Any) -> Any:
