@@ -1,4 +1,4 @@
-"""How the names of shared/laws/catalogue.json map to those of the laws, for the checks in test_laws.py.
+"""How the names of shared/laws/catalogue.json map to those of the laws, and at what values laws are tried.
 
 A law takes the catalogue's names unless it says otherwise here, by catalogue id or by law.
 
@@ -10,6 +10,7 @@ NOT_SHIPPED: entry -> why there is no law for it.
 NOT_ANALYTIC: law -> why its derivatives are checked by central differences (1e-5) and not by complex steps (1e-9).
 OWN_OPTIMUM_TEST: law -> the budget of its optimum, which the general test does not know, and where it is tested.
 NOT_RECOVERED: law -> why the recovery of its parameters from exact data is not tried.
+EXAMPLES: law without published values -> made-up values, and ranges of variables, at which it is tried.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ADAPTED: dict[str, Callable[[Names], Names]] = {}
 NOT_SHIPPED: dict[str, str] = {}
 NOT_ANALYTIC: dict[str, str] = {}
 NOT_RECOVERED: dict[str, str] = {}
+EXAMPLES: dict[str, tuple[Names, dict[str, tuple[float, float]]]] = {}
 OWN_OPTIMUM_TEST: dict[str, str] = {}
 
 # Sparsity, precision, distillation, mixtures, vocabulary, translation, reinforcement learning, interpretability
@@ -194,7 +196,21 @@ def _only(p: Names, *names: str) -> Names:
     return {n: p[n] for n in names if n in p}
 
 
+EXAMPLES |= {
+    "power_law": ({"A": 400.0, "alpha": 0.3}, {"x": (1e6, 1e10)}),
+    "power_law_constant": ({"A": 400.0, "alpha": 0.3, "E": 1.7}, {"x": (1e6, 1e10)}),
+    "logistic_loss": ({"floor": 0.25, "ceiling": 0.9, "k": 4.0, "L_0": 2.6}, {"L": (1.5, 4.0)}),
+    "logistic_log_n": ({"floor": 0.25, "ceiling": 0.9, "k": 0.7, "N_0": 2e9}, {"N": (1e7, 1e12)}),
+    "kaplan_steps_tokens": ({"S_min": 1e4, "D_min": 1e10}, {"S": (1.2e4, 1e6)}),
+    "bnsl_2": (
+        {"a": 0.5, "b": 20.0, "c0": 0.05, "c1": 0.3, "d1": 1e4, "f1": 0.5, "c2": -0.2, "d2": 1e7, "f2": 0.8},
+        {"x": (1e2, 1e9)},
+    ),
+    "khatri_scalerl": ({"R0": 0.3, "A": 0.61, "B": 1.5, "C_mid": 1e4}, {}),
+    "bjorck_lr": ({"C": 50.0, "alpha": 0.23, "beta": 0.32}, {}),
+}
 NOT_RECOVERED |= {
+    "bnsl_3": "twelve parameters over 21 decades: found from starts within 50 %, not from the search's own",
     "corrected": "its published optimum is degenerate: gamma at the bound of 5, a correction at the smallest size only",
 }
 ADAPTED |= {
