@@ -37,7 +37,7 @@ class Settings:
     shared: tuple[str, ...] | None = None
     seed: int = 0
     protocol: str = ""
-    law_reference: str = ""
+    law_reference: str = ""  # its name, file.py:name, or nothing for a law made in a notebook
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ class Fit:
         return len(self.points)
 
     @property
-    def dof(self) -> int:
-        """Residual degrees of freedom, n - p."""
+    def dof(self) -> int:  # of the residuals, n - p
         return self.n - len(self.estimates)
 
     @property
@@ -133,8 +132,7 @@ class Fits(Mapping[str, Fit]):
 
     def __str__(self) -> str:
         parts = [f"{self.by} = {label}\n{one}" for label, one in self.fits.items()]
-        parts += [f"{self.by} = {label}: not fitted: {why}" for label, why in self.failed.items()]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *(f"{self.by} = {k}: not fitted: {why}" for k, why in self.failed.items())])
 
 
 def fit(
@@ -208,7 +206,6 @@ def _only(by: Any) -> str | None:
 
 
 def _reference(law: Law) -> str:
-    """How to find the law again: its name, file.py:name, or nothing for one made in a notebook."""
     if law.module.startswith("lawful.laws"):
         return law.name
     path = getattr(getattr(law.function, "__code__", None), "co_filename", "")
