@@ -35,7 +35,7 @@ luo2025 = Paper(
 
 @dataclass(frozen=True)
 class Changes:
-    """A schedule without parameters: the sum of its rates, and its changes by group, oldest first.
+    """A schedule without parameters: the sum of its rates, and its changes by group.
 
     total (runs): sum of the rates. fall (groups, runs): decrease of the rate, negative for a rise.
     rate, area, age (groups, runs): the rate after the change, the sum of the rates from there to the end, and the
