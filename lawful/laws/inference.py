@@ -88,8 +88,8 @@ def optimal_calls(v: Mapping[str, float]) -> int | float:
             f"optimal_calls: needs 0 < alpha < 1 and p2 below, p1 above one half; got alpha={alpha}, p1={p1}, p2={p2}"
         )
     gain, loss = alpha * (2 * p1 - 1), (1 - alpha) * (1 - 2 * p2)
-    fading = log(p2 * (1 - p2) / (p1 * (1 - p1)))  # of the hard questions' steps against the easy ones'
-    if fading <= 0:
+    fading = log(p2 * (1 - p2) / (p1 * (1 - p1)))  # pace at which the easy questions stop to gain
+    if p1 + p2 <= 1:
         return inf if alpha >= alpha * p1 + (1 - alpha) * p2 else 1
     return max(1, 2 * ceil(log(gain / loss) / fading) - 1)
 
