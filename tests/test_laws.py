@@ -267,8 +267,11 @@ def test_recovers_itself_from_exact_data(law: Law, key: str, values: dict[str, A
     for v, x in points.items():
         columns[v] = [f"{v}_{i}" for i in range(len(x))] if v in law.arrays else v
         table |= dict(zip(columns[v], x)) if v in law.arrays else {v: x}
-    found = fit(law, table, target="outcome", variables=columns, objective="log_lsq" if (y > 0).all() else "lsq")
-    assert np.abs(found.predict(**points) - y).max() / np.ptp(y) < 1e-6
-    if not law.identified:
-        for name, value in values.items():
-            np.testing.assert_allclose(np.asarray(found.values[name], float), value, rtol=1e-3, err_msg=name)
+    grouped = {p.by: np.full(len(y), "one") for p in law.parameters if p.by}  # a law by groups, with one group
+    found = fit(
+        law, table | grouped, target="outcome", variables=columns, objective="log_lsq" if (y > 0).all() else "lsq",
+        by=next(iter(grouped), None), shared=[p.name for p in law.parameters if not p.by] if grouped else None,
+    )  # fmt: skip
+    assert np.abs(found.fitted - y).max() / np.ptp(y) < 1e-6
+    for name, value in values.items() if not law.identified else ():
+        np.testing.assert_allclose(np.asarray(found.values[name], float), value, rtol=1e-3, err_msg=name)

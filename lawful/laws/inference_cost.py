@@ -6,7 +6,7 @@ of chinchilla; with much inference it is smaller and trained longer than the com
 
 from __future__ import annotations
 
-from lawful.law import Paper, amplitude, law, share, values
+from lawful.law import Paper, Values, amplitude, law, share, values
 
 sardana2024 = Paper(
     "sardana2024",
@@ -31,16 +31,15 @@ def sardana_flops(N, D, D_inf):
     return 6 * N * D + 2 * N * D_inf
 
 
-_PRICES = dict(c_tr=1.3354700854700856e-18, mfu_tr=0.5, mfu_in=0.5, mfu_out=0.01)
+def _prices(source: str, status: str, c_inf: float) -> Values:
+    return values(source, status=status, c_tr=1.3354700854700856e-18, c_inf=c_inf, mfu_tr=0.5, mfu_in=0.5, mfu_out=0.01)
 
 
 @law(
     sardana2024, predicts="cost", over=_LIFE | {"D_in": (1e8, 1e15), "D_out": (1e8, 1e15)}, topic="allocation",
     values={
-        "sardana2024": values("Section 6, calibrated", c_inf=4.407051282051283e-19, **_PRICES),
-        "sardana2024_a100": values(
-            "peak rates of A100 cards assumed", status="memory", c_inf=4.8967236467236475e-19, **_PRICES
-        ),
+        "sardana2024": _prices("Section 6; c_inf calibrated on its examples", "published", 4.407051282051283e-19),
+        "sardana2024_a100": _prices("peak rates of A100 cards assumed", "memory", 4.8967236467236475e-19),
     },
     identified="c_tr / mfu_tr, c_inf / mfu_in and c_inf / mfu_out", aliases=("sardana_dollar_cost",),
 )  # fmt: skip
