@@ -132,11 +132,12 @@ def bhagia_loss_to_accuracy(
     return a / (1 + np.exp(-k * (bpb - L_0))) + b
 
 
-@law(chen2024, topic="downstream", identified="alpha and C_N**alpha", aliases=("flp_flops_to_loss",))
+@law(chen2024, topic="downstream", aliases=("flp_flops_to_loss",))
 def flp_loss(C, *, C_N=scale("C", "alpha"), alpha=exponent(lower=-np.inf, upper=0.0, start=(-1.0, -0.02))):
     r"""$L = (C / C_N)^{\alpha}$
 
-    Stage 1 of FLP: converged models of 43M to 3B. Trap: alpha is negative in this writing; there is no constant.
+    Stage 1 of FLP: converged models of 43M to 3B.
+    Trap: alpha is negative in this writing; there is no constant.
     """
     return (C / C_N) ** alpha
 
@@ -145,7 +146,8 @@ def flp_loss(C, *, C_N=scale("C", "alpha"), alpha=exponent(lower=-np.inf, upper=
 def flp_performance(L, *, w_0=coefficient(), w_1=coefficient()):
     r"""$score = w_0 + w_1 L$
 
-    Stage 2 of FLP, for checkpoints whose score is at least five points above chance. Fitted: linear regression.
+    Stage 2 of FLP, for checkpoints whose score is at least five points above chance.
+    Fitted: linear regression.
     Trap: the line leaves 0 to 1, and its slope depends on where "above chance" is drawn.
     """
     return w_0 + w_1 * L
@@ -163,7 +165,8 @@ def flpm_loss(
     r"""$L = ((C_{general} + C_{code}) / C_T)^{a_1} (C_{general} / C_G)^{a_2} (C_{code} / C_C)^{a_3}$
 
     FLP-M: loss on one domain from the compute on two; the form is from memory, Eq. 5 is misprinted in version 1.
-    Trap: the three scales are one prefactor. Trap: no general data, or no code, gives 0 or infinity.
+    Trap: the three scales are one prefactor.
+    Trap: no general data, or no code, gives 0 or infinity.
     """
     return ((C_general + C_code) / C_T) ** a_1 * (C_general / C_G) ** a_2 * (C_code / C_C) ** a_3
 
@@ -199,7 +202,6 @@ _LENGTH = {"length": (1.0, 20.0)}
 
 @law(
     schaeffer2023, values=_KAPLAN, predicts="p_correct", over=_ANY_N, topic="downstream",
-    identified="alpha and c**alpha",
 )  # fmt: skip
 def mirage_per_token(N, *, c=scale("N", "alpha"), alpha=exponent()):
     r"""$p_{correct} = \exp(-(c / N)^{\alpha})$
@@ -211,7 +213,6 @@ def mirage_per_token(N, *, c=scale("N", "alpha"), alpha=exponent()):
 
 @law(
     schaeffer2023, values=_KAPLAN, predicts="accuracy", over=_ANY_N | _LENGTH, topic="downstream",
-    identified="alpha and c**alpha",
 )  # fmt: skip
 def mirage_exact_match(N, length, *, c=scale("N", "alpha"), alpha=exponent()):
     r"""$accuracy = \exp(-length (c / N)^{\alpha})$
@@ -224,7 +225,7 @@ def mirage_exact_match(N, length, *, c=scale("N", "alpha"), alpha=exponent()):
 
 @law(
     schaeffer2023, values=_KAPLAN, predicts="edit_distance", over=_ANY_N | _LENGTH, topic="downstream",
-    identified="alpha and c**alpha", aliases=("mirage_token_edit_distance",),
+    aliases=("mirage_token_edit_distance",),
 )  # fmt: skip
 def mirage_edit_distance(N, length, *, c=scale("N", "alpha"), alpha=exponent()):
     r"""$d = length (1 - \exp(-(c / N)^{\alpha}))$

@@ -35,7 +35,6 @@ _OPTIMAL = {  # domain: c_0 in PF-days, beta
         f"henighan2020_{key}": values("Table 1, L(N)", L_inf=floor, x_0=x_0, alpha=alpha)
         for key, (floor, x_0, alpha) in _SIZE.items()
     },
-    identified="L_inf, alpha and x_0**alpha",
 )  # fmt: skip
 def henighan_n(N_nonemb, *, L_inf=offset(), x_0=scale("N_nonemb", "alpha"), alpha=exponent()):
     r"""$L = L_{\infty} + (x_0 / N_{nonemb})^{\alpha}$
@@ -52,12 +51,12 @@ def henighan_n(N_nonemb, *, L_inf=offset(), x_0=scale("N_nonemb", "alpha"), alph
         f"henighan2020_{key}": values(f"Table 1, {x_0:g} PF-days", L_inf=floor, x_0=x_0 * PF_DAY, alpha=alpha)
         for key, (floor, x_0, alpha) in _COMPUTE.items()
     },
-    identified="L_inf, alpha and x_0**alpha",
 )  # fmt: skip
 def henighan_c(C, *, L_inf=offset(), x_0=scale("C", "alpha"), alpha=exponent()):
     r"""$L = L_{\infty} + (x_0 / C)^{\alpha}$
 
-    Fitted: the frontier of all runs. Trap: weight decay distorts the fit for mathematics.
+    Fitted: the frontier of all runs.
+    Trap: weight decay distorts the fit for mathematics.
     """
     return L_inf + (x_0 / C) ** alpha
 
@@ -68,11 +67,11 @@ def henighan_c(C, *, L_inf=offset(), x_0=scale("C", "alpha"), alpha=exponent()):
         f"henighan2020_{key}": values(f"Table 1, c_0 = {c_0:g} PF-days", c_0=c_0 * PF_DAY, beta=beta)
         for key, (c_0, beta) in _OPTIMAL.items()
     },
-    identified="beta and c_0**beta",
 )  # fmt: skip
 def henighan_n_opt(C, *, c_0=scale("C", "beta"), beta=exponent(upper=1.0, start=(0.1, 0.9))):
     r"""$N_{nonemb} = (C / c_0)^{\beta}$
 
-    Fitted: a power law along the frontier. Trap: one schedule for all lengths, so the exponents are biased upwards.
+    Fitted: a power law along the frontier.
+    Trap: one schedule for all lengths, so the exponents are biased upwards.
     """
     return (C / c_0) ** beta

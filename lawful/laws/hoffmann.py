@@ -68,7 +68,7 @@ def optimal_tokens(C, v):
 
 
 @law(
-    hoffmann2022, values=CHINCHILLA, over={"N": (4.4e7, 1.6e10), "D": (1e9, 1.4e12)}, topic="pre-training",
+    hoffmann2022, values=CHINCHILLA, over={"N": (7e7, 1.6e10), "D": (5e9, 5e11)}, topic="pre-training",
     aliases=("hoffmann_l_nd", "besiroglu_refit", "hoffmann"), optimum={"N": optimal_params, "D": optimal_tokens},
 )  # fmt: skip
 def chinchilla(
@@ -77,8 +77,8 @@ def chinchilla(
     r"""$L = E + A N^{-\alpha} + B D^{-\beta}$
 
     Fitted: Huber loss (delta 1e-3) of log loss, best of a grid of L-BFGS starts; the original stopped too early.
-    Trap: the rounded values put the optimum at 5.88e23 FLOP at 93 tokens per parameter, the unrounded at 59, the
-    refit at 18; never plan with the rounded ones.
+    Trap: never plan with the rounded values: the optimum at 5.88e23 FLOP has 93 tokens per parameter with them.
+    Trap: it has 59 with the unrounded values, 18 with the refit; the paper's other approaches say 20.
     Trap: runs with D proportional to N cannot tell the two terms apart.
     Trap: delta 1e-3 is nearly least absolute deviations: Gauss-Newton standard errors are wrong, use a bootstrap.
     """
@@ -127,8 +127,8 @@ def isoflop_parabola(N, *, L_min=offset("loss at the optimum"), c=amplitude(mean
     r"""$L = L_{min} + c (\ln N - \ln N_{opt})^2$
 
     Approach 2: one parabola per budget, then a power law through the N_opt; written by its vertex.
-    Trap: the isoFLOP curve of chinchilla is no parabola: the vertex is off when alpha and beta differ or the sizes
-    lie to one side, and the error grows with extrapolation.
+    Trap: chinchilla's isoFLOP curve is no parabola: the vertex is off where alpha and beta differ.
+    Trap: it is also off where the sizes tried lie to one side of it; both errors grow with extrapolation.
     """
     return L_min + c * (np.log(N) - np.log(N_opt)) ** 2
 
@@ -140,6 +140,7 @@ def isoflop_parabola(N, *, L_min=offset("loss at the optimum"), c=amplitude(mean
 def tokens_per_parameter(C, *, r=width("tokens per parameter", start=(1, 500))):
     r"""$N = \sqrt{C / (6 r)}$
 
-    From D = r N and C = 6 N D. Trap: a rule of thumb, not a formula of the paper.
+    From D = r N and C = 6 N D.
+    Trap: a rule of thumb, not a formula of the paper.
     """
     return np.sqrt(C / (6 * r))

@@ -40,7 +40,7 @@ _TOPIC = "pre-training"
         "kaplan2020": values("Eq. 1.1", N_c=8.8e13, alpha=0.076),
         "henighan2020": values("arXiv 2010.14701, Table 1, with the runs of GPT-3", N_c=1.47e14, alpha=0.070),
     },
-    over=_SIZES, identified="alpha and N_c**alpha", topic=_TOPIC, aliases=("kaplan_l_n",),
+    over=_SIZES, topic=_TOPIC, aliases=("kaplan_l_n",),
 )  # fmt: skip
 def kaplan_n(N_nonemb, *, N_c=scale("N_nonemb", "alpha"), alpha=exponent()):
     r"""$L = (N_c / N_{nonemb})^{\alpha}$
@@ -53,7 +53,7 @@ def kaplan_n(N_nonemb, *, N_c=scale("N_nonemb", "alpha"), alpha=exponent()):
 
 @law(
     kaplan2020, values={"kaplan2020": values("Eq. 1.2", D_c=5.4e13, alpha=0.095)},
-    over=_DATA, identified="alpha and D_c**alpha", topic=_TOPIC, aliases=("kaplan_l_d",),
+    over=_DATA, topic=_TOPIC, aliases=("kaplan_l_d",),
 )  # fmt: skip
 def kaplan_d(D, *, D_c=scale("D", "alpha"), alpha=exponent()):
     r"""$L = (D_c / D)^{\alpha}$
@@ -83,7 +83,7 @@ def kaplan_nd(
 
 @law(
     kaplan2020, values={"kaplan2020": values("Table 5, C_c = 1.6e7 PF-days", C_c=1.6e7 * PF_DAY, alpha=0.057)},
-    over={"C": (1e14, 1e21)}, identified="alpha and C_c**alpha", topic=_TOPIC, aliases=("kaplan_l_c_fixed_batch",),
+    over={"C": (1e14, 1e21)}, topic=_TOPIC, aliases=("kaplan_l_c_fixed_batch",),
 )  # fmt: skip
 def kaplan_compute(C, *, C_c=scale("C", "alpha"), alpha=exponent()):
     r"""$L = (C_c / C)^{\alpha}$
@@ -100,7 +100,7 @@ def kaplan_compute(C, *, C_c=scale("C", "alpha"), alpha=exponent()):
         "kaplan2020_figure1": values("label of Figure 1, C_c = 2.3e8 PF-days", C_c=2.3e8 * PF_DAY, alpha=0.050),
         "henighan2020": values("arXiv 2010.14701, Table 1, 3.47e8 PF-days", C_c=3.47e8 * PF_DAY, alpha=0.048),
     },
-    over={"C_min": (1e14, 1e21)}, identified="alpha and C_c**alpha", topic=_TOPIC, aliases=("kaplan_l_cmin",),
+    over={"C_min": (1e14, 1e21)}, topic=_TOPIC, aliases=("kaplan_l_cmin",),
 )  # fmt: skip
 def kaplan_compute_min(C_min, *, C_c=scale("C_min", "alpha"), alpha=exponent()):
     r"""$L = (C_c / C_{min})^{\alpha}$
@@ -199,7 +199,8 @@ def kaplan_steps_tokens(S, *, S_min=location("S", "fewest steps"), D_min=amplitu
     r"""$D = D_{min} \left(1 + 1 / (S / S_{min} - 1)\right)$
 
     Tokens needed to reach one loss in S steps; D_min / S_min is the critical batch (Eqs 5.1 and 5.2).
-    Fitted: S_min and D_min for each target loss. Trap: no solution at S <= S_min.
+    Fitted: S_min and D_min for each target loss.
+    Trap: no solution at S <= S_min.
     """
     return D_min * (1 + 1 / (S / S_min - 1))
 

@@ -72,24 +72,26 @@ _TRIED = {"N": (5e6, 9e8)}
 
 @law(
     porian2024, values={"porian2024": values("Section 3.5", k=3.7, p=-0.36)}, predicts="lr", over=_TRIED,
-    topic="hyperparameters", aliases=("porian_hparams",),
+    topic="hyper-parameters", aliases=("porian_hparams",),
 )  # fmt: skip
 def porian_learning_rate(N, *, k=amplitude("N", "-p"), p=exponent(lower=-1.0, upper=0.0, start=(-0.95, -0.05))):
     r"""$lr = k N^{p}$
 
-    AdamW with a constant rate, 20 tokens per parameter. Fitted: log-log line through interpolated minima.
+    AdamW with a constant rate, 20 tokens per parameter.
+    Fitted: log-log line through interpolated minima.
     """
     return k * N**p
 
 
 @law(
     porian2024, values={"porian2024": values("Section 3.5", k=3.7e-4, p=0.703)}, predicts="B_seqs", over=_TRIED,
-    topic="hyperparameters",
+    topic="hyper-parameters",
 )  # fmt: skip
 def porian_batch_size(N, *, k=amplitude("N", "-p"), p=exponent(upper=2.0)):
     r"""$B_{seqs} = k N^{p}$
 
-    Sequences of 2048 tokens (unit inferred from the authors' code). Fitted: as porian_learning_rate.
+    Sequences of 2048 tokens (unit inferred from the authors' code).
+    Fitted: as porian_learning_rate.
     """
     return k * N**p
 
@@ -164,7 +166,7 @@ def minicpm(
 
 
 @law(
-    hu2024, predicts="B", over={"L": (2.0, 5.0)}, topic="hyperparameters",
+    hu2024, predicts="B", over={"L": (2.0, 5.0)}, topic="hyper-parameters",
     values={
         "hu2024": values("Section 3.2", k=1.21e9, p=6.24),
         "hu2024_blog": values("authors' technical blog", k=1.211e9, p=6.2393),
@@ -173,7 +175,8 @@ def minicpm(
 def minicpm_batch_size(L, *, k=amplitude("L", "p"), p=exponent(start=(1.0, 12.0))):
     r"""$B = k / L^{p}$
 
-    Optimal batch in tokens at a loss on C4. Fitted: a power law through minima of parabolas.
+    Optimal batch in tokens at a loss on C4.
+    Fitted: a power law through minima of parabolas.
     """
     return k / L**p
 

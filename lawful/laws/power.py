@@ -11,7 +11,11 @@ import numpy as np
 from lawful.law import Paper, amplitude, coefficient, exponent, law, offset, values
 
 microscope2026 = Paper(
-    "microscope2026", "Anonymous", "Scaling Laws Under the Microscope", 2026, venue="clawRxiv 2603.00375"
+    "microscope2026",
+    "Unknown",
+    "Scaling Laws Under the Microscope: When Power Laws Predict and When They Don't",
+    2026,
+    venue="clawRxiv 2603.00375",
 )
 sengupta2025 = Paper(
     "sengupta2025",
@@ -19,6 +23,14 @@ sengupta2025 = Paper(
     "How to Upscale Neural Networks with Scaling Law? A Survey and Practical Guidelines",
     2025,
     arxiv="2502.12051",
+)
+tay2022 = Paper(
+    "tay2022",
+    "Yi Tay, Mostafa Dehghani, Samira Abnar, Hyung Won Chung, William Fedus, Jinfeng Rao, Sharan Narang, Vinh Q. Tran, "
+    "Dani Yogatama, Donald Metzler",
+    "Scaling Laws vs Model Architectures: How does Inductive Bias Influence Scaling?",
+    2022,
+    arxiv="2207.10551",
 )
 
 
@@ -35,8 +47,7 @@ def power_law(x, *, A=amplitude("x", "alpha"), alpha=exponent()):
 def power_law_constant(x, *, A=amplitude("x", "alpha"), alpha=exponent(), E=offset()):
     r"""$y = A x^{-\alpha} + E$
 
-    Trap: with less than two decades of x, E and alpha trade off: a small alpha and a low E fit as well as a large
-    alpha and a high E.
+    Trap: E and alpha trade off: over less than two decades of x, both low fit as well as both high.
     """
     return A * x**-alpha + E
 
@@ -115,21 +126,12 @@ def sum_of_powers(xs, *, a=amplitude(size="xs"), b=exponent(size="xs"), E=offset
     return sum(a_i * x**-b_i for a_i, b_i, x in zip(a, b, xs)) + E
 
 
-tay2022 = Paper(
-    "tay2022",
-    "Yi Tay, Mostafa Dehghani, Samira Abnar, Hyung Won Chung, William Fedus, Jinfeng Rao, Sharan Narang, Vinh Q. Tran, "
-    "Dani Yogatama, Donald Metzler",
-    "Scaling Laws vs Model Architectures: How does Inductive Bias Influence Scaling?",
-    2022,
-    arxiv="2207.10551",
-)
-
-
 @law(tay2022, predicts="y", topic="pre-training", aliases=("tay_arch_power_law",))
 def tay_architecture(C, *, beta=amplitude("C", "-alpha"), alpha=exponent(lower=-np.inf, start=(-0.5, 0.5))):
     r"""$y = \beta C^{\alpha}$
 
     One line in log-log for each architecture (group by family); y is negative log-perplexity or a score.
-    Fitted: linear regression of logs. Trap: only slopes compare; the ranges of the architectures differ.
+    Fitted: linear regression of logs.
+    Trap: only slopes compare; the ranges of the architectures differ.
     """
     return beta * C**alpha

@@ -52,8 +52,9 @@ bordelon2024 = Paper(
 def sharma_kaplan(N, *, d=width("intrinsic dimension", start=(2, 100)), L_ref=amplitude(), N_ref=location("N")):
     r"""$L = L_{ref} (N / N_{ref})^{-4 / d}$
 
-    4 / d is a lower bound of the exponent for generic smooth targets. Fitted: d from nearest neighbours in the last
-    hidden layer. Trap: estimates of a large d are biased low.
+    4 / d is a lower bound of the exponent for generic smooth targets.
+    Fitted: d from nearest neighbours in the last hidden layer.
+    Trap: estimates of a large d are biased low.
     """
     return L_ref * (N / N_ref) ** (-4.0 / d)
 
@@ -71,8 +72,8 @@ def bahri_variance_limited(x, *, L_inf=offset(), a=amplitude("x", "1")):
 def bahri_resolution_limited(x, *, L_ref=amplitude(), x_ref=location("x"), alpha=exponent()):
     r"""$y = L_{ref} (x / x_{ref})^{-\alpha}$
 
-    x is data with an unlimited model or the reverse; alpha is about 1 / d or more (4 / d for piecewise-linear fits),
-    and the same for both in the kernel limit.
+    x is data with an unlimited model or the reverse; in the kernel limit both have the same alpha.
+    alpha is about 1 / d or more, d the dimension of the data (4 / d for piecewise-linear fits).
     """
     return L_ref * (x / x_ref) ** -alpha
 
