@@ -252,7 +252,8 @@ FIRST = {case[0].name: case for case in reversed(CASES) if case[0].parameters}
 RECOVERED = [case for name, case in FIRST.items() if name not in NOT_RECOVERED]
 
 
-SLOW = ("m4", "vote_two_level")  # seconds: one solves an equation, the other sums over questions
+# Half a second or more of CPU each: an implicit equation, sums over questions or schedules, many parameters
+SLOW = "m4 vote_two_level multi_power tissue ludziejewski_moe abnar_moe zhao_moe kumar_precision".split()
 
 
 @pytest.mark.parametrize(
