@@ -278,8 +278,7 @@ def _fit_all(
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip
     """Fit one law to several sets of points in one batch."""
-    joined = sets[0] if len(sets) == 1 else joined(sets)
-    model = _bind(law, joined, settings)
+    model = _bind(law, sets[0] if len(sets) == 1 else joined(sets), settings)
     for one in sets:
         _check_enough(model, one)
         _check_target(law, one, chosen)
@@ -315,7 +314,7 @@ def _check_target(law: Law, data: Points, chosen: Objective) -> None:
 def _from_given(
     model: Model, problems: Problems, chosen: Objective, given: Sequence[Mapping[str, Any]]
 ) -> tuple[np.ndarray, np.ndarray, list[Search]]:
-    """Solve from the user's starts, as given and with the linear parameters projected, with several dampings; polish."""
+    """Solve from the user's starts, as given and with the linear parameters solved for, in several dampings; polish."""
     rows = []
     for one in given:
         missing = [s.name for s in model.slots if s.name not in one]
