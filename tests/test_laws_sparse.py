@@ -160,3 +160,14 @@ def test_two_sources_are_worth_more_than_one():
     v = dict(alpha=0.5, lam_1=(1.0, 0.2), lam_2=(0.1, 2.0), eps=0.2)
     loss = [float(law.at(v, examples=1e4, mixture=q)) for q in ([0.5, 0.5], [0.9, 0.1])]
     assert loss == pytest.approx([0.22619, 0.245352], rel=1e-5)
+
+
+def test_best_vocabulary_at_a_fixed_size_and_compute():
+    law, C, shape = find("vocab_loss"), 7.052393420318813e21, dict(N_nv=7e9, w=4096)
+    best_v = best("vocab_loss", "V", "tao2024", C, **shape)
+    assert best_v == pytest.approx(59547.57543945313, rel=1e-6)  # the released optimiser's
+
+    def loss(V):
+        return law.at("tao2024", V=V, D=C / (6 * (7e9 + V * 4096)), **shape)
+
+    assert best_v == pytest.approx(least(loss, 1e3, 1e6), rel=1e-3)

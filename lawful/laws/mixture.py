@@ -129,7 +129,7 @@ def regmix_linear(mixture, *, w=coefficient("loss of the domain alone", size="mi
     over={"D_scale1": (1e6, 1e11), "D_scale2": (1e6, 1e11), "scale_step": (-1, 4)})  # fmt: skip
 def autoscale_composition(D_scale1, D_scale2, scale_step):
     r"""$n^{(2+j)} = n^{(2)} (n^{(2)}/n^{(1)})^{j}$
-    Best tokens of one domain (or of each, element by element), j steps beyond the second of two scales where they are known; no parameters.
+    Best tokens of a domain j steps beyond the second of two scales where they are known; no parameters.
     Trap: the budget is what comes out, not what goes in: solve for j to meet one.
     Trap: a domain at its lower bound at both scales is extrapolated from the bound, not from data.
     """

@@ -7,8 +7,11 @@ width) and tokens. The loss is taken relative to a unigram model, which makes to
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from lawful.dual import root
 from lawful.law import Paper, amplitude, coefficient, exponent, law, location, values
 
 tao2024 = Paper(
@@ -54,7 +57,20 @@ def vocab_derivative(N_nv, *, Nv0=amplitude(start=(1e6, 1e7)), Nnv0=location("N_
     return Nv0 * (N_nv / Nnv0) ** gamma
 
 
-@law(tao2024, predicts="L_u", topic="vocabulary", status="official repository", aliases=("tao_vocab_parametric",),
+def _best_vocabulary(C: Any, v: Any, N_nv: Any, w: Any) -> Any:
+    """V where the tokens that a larger vocabulary costs lose what its embeddings gain, at C = 6 (N_nv + V w) D."""
+
+    def balance(log_v):
+        N = N_nv + np.exp(log_v) * w
+        lost = v["beta"] * v["B"] * (C / (6e9 * N)) ** -v["beta"] * np.exp(log_v) * w / N
+        won = v["alpha2"] * v["A2"] * (np.exp(log_v) * w / 1e6) ** -v["alpha2"]
+        return np.log(lost) - np.log(won)
+
+    return np.exp(root(balance, 0.0, 25.0))
+
+
+@law(tao2024, optimum={"V": _best_vocabulary}, predicts="L_u", topic="vocabulary", status="official repository",
+    aliases=("tao_vocab_parametric",),
     over={"N_nv": (3.3e7, 1.1e9), "V": (4096, 96256), "w": (512, 2048), "D": (1e9, 1e11)},
     values={
         "tao2024": values(
