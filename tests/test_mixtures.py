@@ -81,7 +81,6 @@ def test_loss_at_the_best_mixture_is_covered():
         hits += plan.loss.lower <= truth <= plan.loss.upper
         middle = true_loss(np.mean([runs[d] for d in DOMAINS], axis=1))[0]
         gains += plan.gain.lower <= middle - truth <= plan.gain.upper
-    print(hits, gains)
     assert hits / reps >= 0.8 and gains / reps >= 0.8, (hits, gains)  # of 90 % intervals, sampling error 4 %
 
 
@@ -95,7 +94,6 @@ def test_loss_of_regmix_is_covered_where_the_regression_is_right():
         runs["loss"] = shares @ w + 0.1 * rng.standard_normal(60)
         plan = regmix(runs, DOMAINS, "loss", simulated=2000, best=20, draws=200, seed=seed)
         hits += plan.loss.lower <= plan.mixture @ w <= plan.loss.upper
-    print(hits)
     assert hits / reps >= 0.82, hits
 
 

@@ -57,7 +57,6 @@ def test_exponent_is_covered():
     for seed in range(reps):
         a2 = isoflop_vocabulary(made_up(0.01, seed), draws=200, seed=seed).a2
         hits += a2.lower <= 0.41 <= a2.upper
-    print(hits)
     assert hits / reps >= 0.82, hits
 
 
