@@ -22,6 +22,7 @@ _PUBLIC = {
     "coefficient": "law",
     "exponent": "law",
     "bootstrap": "bootstrap",
+    "choose": "choose",
     "fit": "fit",
     "forecast": "forecast",
     "intervals": "uncertainty",

@@ -1,6 +1,6 @@
 """A small, safe language for choosing rows: ``"loss < 5 and family == 'pythia'"``.
 
-Columns, symbols, numbers and quoted text; ``== != < <= > >=``, ``in (...)``, ``not in (...)``; ``and``,
+Columns, symbols, numbers, quoted text, true and false; ``== != < <= > >=``, ``in (...)``, ``not in (...)``; ``and``,
 ``or``, ``not``; ``+ - * / **``. A name that is no Python name goes in backquotes. The text is parsed and
 translated, never run. A comparison with a missing value is not true.
 """
@@ -37,7 +37,9 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
-_ALLOWED = "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text"
+_ALLOWED = (
+    "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text, true, false"
+)
 
 
 def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str) -> list[bool]:
@@ -57,6 +59,8 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
     def column(name: str) -> "pl.Expr":
         name = quoted[int(name.removeprefix("_quoted_"))] if name.startswith("_quoted_") else name
         found = column_of(name)
+        if found is None and name in ("true", "false"):
+            return pl.lit(name == "true")
         if found is None:
             near = did_you_mean(name, frame.columns)
             raise RunsError(f"where {text!r} names the column {name!r}, which is not there{near}", file=source)
@@ -70,12 +74,10 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
         chosen = frame.select(_translate(tree, column, text).alias("chosen"))["chosen"]
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        remedy = "Compare text with quoted text and numbers with numbers."
-        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source, remedy=remedy) from None
-    if chosen.dtype != pl.Boolean:
-        raise RunsError(f"where {text!r} is not true or false but {chosen.dtype}", allowed=_ALLOWED)
-    chosen = chosen.fill_null(False)
-    return (chosen.to_list() * frame.height) if len(chosen) == 1 else chosen.to_list()
+        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source) from None
+    if chosen.dtype != pl.Boolean or len(chosen) != frame.height:
+        raise RunsError(f"where {text!r} is not true or false of every row", allowed=_ALLOWED)
+    return chosen.fill_null(False).to_list()
 
 
 def _translate(node: ast.AST, column: Callable[[str], "pl.Expr"], text: str) -> "pl.Expr":
