@@ -8,80 +8,39 @@ import math
 import pickle
 import re
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
-from catalogue_names import ADAPTED, NOT_ANALYTIC, NOT_RECOVERED, NOT_SHIPPED, OWN_OPTIMUM_TEST, RENAMED
+from catalogue_names import NOT_ANALYTIC, NOT_RECOVERED, OWN_OPTIMUM_TEST
+from law_cases import CASES, LAWS, complete_sets, every_case, flat, published_cases, sample
 
 import lawful.laws
 from lawful.dual import Dual
-from lawful.law import Law, Values
-from lawful.laws import all_laws, find
+from lawful.fit import fit
+from lawful.law import Law
+from lawful.laws import find
 from lawful.quantities import by_symbol
 
-LAWS = all_laws()
-CATALOGUE = Path(__file__).parents[2] / "shared" / "laws" / "catalogue.json"
-needs_catalogue = pytest.mark.skipif(not CATALOGUE.exists(), reason=f"needs {CATALOGUE.name} of the folder shared/")
 every_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
-
-
-@cache
-def catalogue() -> dict[str, dict[str, Any]]:
-    return {entry["id"]: entry for entry in json.loads(CATALOGUE.read_text())} if CATALOGUE.exists() else {}
-
-
-# Points at which laws are tried: their stated range at each complete set of published values
-
-
-def complete_sets(law: Law) -> dict[str, dict[str, Any]]:
-    """The sets that give every parameter; the empty set for a law without parameters. One group where groups differ."""
-    if not law.parameters:
-        return {"": {}}
-    sets = {key: dict(v.values) for key, v in law.values.items() if not v.partial}
-    return {
-        key: {n: next(iter(x.values())) if isinstance(x, dict) else x for n, x in v.items()} for key, v in sets.items()
-    }
-
-
-def sample(law: Law, values: dict[str, Any], count: int = 40) -> dict[str, np.ndarray]:
-    """Points (count,) over the stated range; arrays have their entries along the first axis."""
-    rng = np.random.default_rng(11)
-    points = {}
-    for v in law.variables:
-        low, high = law.over[v]
-        shape: tuple[int, ...] = (count,)
-        if v in law.arrays:
-            entries = [len(values[p.name]) for p in law.parameters if p.size == v]
-            shape = (entries[0] if entries else 12, count)
-        u = rng.random(shape)
-        x = low * (high / low) ** u if low > 0 else low + (high - low) * u
-        if by_symbol(v).kind == "integer":
-            x = np.round(x)
-        points[v] = x / x.sum(0) if v == "mixture" else x
-    return points
-
-
-CASES = [(law, key, values) for law in LAWS.values() for key, values in complete_sets(law).items()]
-every_case = pytest.mark.parametrize("law, key, values", CASES, ids=[f"{c[0].name}-{c[1]}" for c in CASES])
 
 
 def as_formula(text: str) -> str:
     r"""LaTeX to plain names: \alpha_{N} is alphaN, \varepsilon_\infty is epsinf, c_0 is c0."""
-    text = text.replace(r"\varepsilon", r"\eps").replace(r"\infty", r"\inf").replace(r"\lambda", r"\lam")
-    text = re.sub(r"_\{\\?(?:rm |mathrm)?([^{}]*)\}", r"_\1", text)
-    return re.sub(r"[{}_]", "", text.replace("_\\", "_").replace("\\", " "))
+    for latex, plain in {r"\star": "star", r"\varepsilon": r"\eps", r"\infty": r"\inf", r"\lambda": r"\lam"}.items():
+        text = text.replace(latex, plain)
+    text = re.sub(r"_\{\\?(?:rm |mathrm)?([^{}]*)\}", r"_\1", text).replace("_\\", "_").replace("_", "")
+    return re.sub(r"[{}\\]", " ", text)
 
 
 @every_law
 def test_formula_names_every_parameter(law: Law) -> None:
     formula = as_formula(law.latex)
-    for name in law.parameter_names:
-        plain = as_formula(name)
-        assert re.search(rf"(?<![A-Za-z]){re.escape(plain)}(?![A-Za-z0-9])", formula), f"{name} is not in ${law.latex}$"
+    for p in law.parameters:
+        name = re.escape(as_formula(p.name)) + ("[ijkm]*" if p.size is not None else "")
+        assert re.search(rf"(?<![A-Za-z]){name}(?![A-Za-z0-9])", formula), f"{p.name} is not in ${law.latex}$"
 
 
 @every_law
@@ -109,9 +68,9 @@ def test_finite_and_broadcasts(law: Law, key: str, values: dict[str, Any]) -> No
     for i in (0, 17):  # one point at a time is the same
         one = law.at(values, **{v: x[..., i] for v, x in points.items()})
         assert np.ndim(one) == 0 and one == pytest.approx(y[i], rel=1e-12)
-    first = next(v for v in law.variables if v not in law.arrays) if set(law.variables) - set(law.arrays) else None
-    if first:  # a column against a row
-        table = law.at(values, **points | {first: points[first][:5, None]})
+    plain = [v for v in law.variables if v not in law.arrays]
+    if plain and len(law.variables) > 1:  # a column against a row
+        table = law.at(values, **points | {plain[0]: points[plain[0]][:5, None]})
         assert np.shape(table) == (5, 40) and np.allclose(np.diagonal(table), y[:5], rtol=1e-12)
 
 
@@ -161,10 +120,6 @@ CONTINUED: dict[str, Any] = {
 }
 
 
-def flat(values: dict[str, Any]) -> list[tuple[str, int | None]]:
-    return [(n, i) for n, v in values.items() for i in (range(len(v)) if np.ndim(v) else [None])]
-
-
 def replaced(values: dict[str, Any], name: str, entry: int | None, new: Any) -> dict[str, Any]:
     if entry is None:
         return values | {name: new}
@@ -198,115 +153,6 @@ def test_duals_agree_with_complex_step(law: Law, key: str, values: dict[str, Any
         got, want = (np.broadcast_to(x, (40,)) for x in (got, want))
         assert np.isfinite(got).all(), f"d/d{name}"
         np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-3 * rtol * np.abs(want).max(), err_msg=f"d/d{name}")
-
-
-# Against the published numbers
-
-
-def translate(entry: dict[str, Any], given: dict[str, Any]) -> tuple[Law, dict[str, Any], float]:
-    """Our law for a catalogue entry, the given names as ours, and the unit of the outcome."""
-    if entry["id"] in ADAPTED:
-        names = dict(ADAPTED[entry["id"]](given))
-        law = find(names.pop("law", entry["id"]))
-        return law, names, names.pop("=", 1.0)
-    renamed = RENAMED.get(entry["id"], {})
-    names = {}
-    for name, value in given.items():
-        new = renamed.get(name, name)
-        new, factor = new if isinstance(new, tuple) else (new, 1.0)
-        if new is not None:
-            names[new] = np.asarray(value) * factor if factor != 1.0 else value
-    return find(entry["id"]), names, renamed.get("=", 1.0)
-
-
-def evaluate(entry: dict[str, Any], point: dict[str, Any]) -> Any:
-    scope = {"np": np, "math": math}
-    exec(entry.get("helpers") or "", scope)
-    sets = {s["name"]: s["values"] for s in entry["param_sets"]}
-    given = {
-        k: eval(v[5:], scope) if isinstance(v, str) and v.startswith("expr:") else v
-        for k, v in {**sets.get(point["set"], {}), **point["inputs"]}.items()
-    }
-    law, names, unit = translate(entry, given)
-    parameters = {k: names[k] for k in law.parameter_names}
-    return np.asarray(law.at(parameters, **{k: names[k] for k in law.variables})) / unit
-
-
-ENTRIES = [e for e in catalogue() if e not in NOT_SHIPPED]
-
-
-def require(entry_id: str) -> dict[str, Any]:
-    entry = catalogue()[entry_id]
-    try:
-        translate(entry, {})
-    except KeyError:
-        pass  # an adapter that wants values: the law is there
-    except ValueError as missing:
-        pytest.skip(f"no law yet: {missing}")  # test_every_entry_is_a_law reports it as a failure, once
-    return entry
-
-
-@needs_catalogue
-def test_every_entry_is_a_law() -> None:
-    known = {name for law in LAWS.values() for name in (law.name, *law.aliases)}
-    missing = [e for e in ENTRIES if e not in known]
-    assert not missing, f"{len(missing)} of {len(catalogue())} entries have no law: {', '.join(missing)}"
-
-
-@needs_catalogue
-@pytest.mark.parametrize("entry_id", ENTRIES)
-def test_check_points(entry_id: str) -> None:
-    entry = require(entry_id)
-    for point in entry["checks"]:
-        got = evaluate(entry, point)
-        np.testing.assert_allclose(got, np.asarray(point["output"], float), rtol=2e-5, atol=1e-12, err_msg=str(point))
-
-
-@needs_catalogue
-@pytest.mark.parametrize("entry_id", [e for e in ENTRIES if catalogue()[e]["anchors"]])
-def test_anchors(entry_id: str) -> None:
-    """The numbers that a paper or its code print, to the digits that they give."""
-    entry = require(entry_id)
-    for point in entry["anchors"]:
-        want = np.asarray(point["published"], float)
-        np.testing.assert_allclose(evaluate(entry, point), want, rtol=point["rtol"], err_msg=str(point))
-
-
-def kind_of(entry_set: dict[str, Any]) -> str:
-    kind = entry_set["kind"]
-    if kind == "published" and entry_set["verified"] is False:
-        return "memory"
-    return kind
-
-
-def translated_set(entry: dict[str, Any], entry_set: dict[str, Any]) -> tuple[Law, dict[str, Any]]:
-    law, names, _ = translate(entry, dict(entry_set["values"]))
-    return law, {k: v for k, v in names.items() if k in law.parameter_names}
-
-
-def agrees(shipped: Values, ours: dict[str, Any]) -> bool:
-    try:
-        return all(n in ours and np.allclose(np.asarray(v, float), np.asarray(ours[n], float), rtol=1e-6) for n, v in
-                   shipped.values.items())  # fmt: skip
-    except (TypeError, ValueError):
-        return False
-
-
-@needs_catalogue
-@pytest.mark.parametrize("entry_id", ENTRIES)
-def test_values_are_the_published_ones(entry_id: str) -> None:
-    """Every published set is shipped with its status, and nothing made up is."""
-    entry = require(entry_id)
-    for entry_set in entry["param_sets"]:
-        if not entry_set["values"]:
-            continue
-        law, ours = translated_set(entry, entry_set)
-        matches = [v for v in law.values.values() if agrees(v, ours)]
-        if kind_of(entry_set) == "illustrative":
-            assert not [v for v in matches if not v.partial], f"made-up values of {entry_set['name']} are shipped"
-        elif ours and kind_of(entry_set) != "no parameters":
-            assert matches, f"the set {entry_set['name']} is not among the values of {law.name}"
-            assert kind_of(entry_set) in {v.status for v in matches}, f"{entry_set['name']}: status"
 
 
 # The declaration itself
@@ -360,7 +206,7 @@ def test_search_by_name() -> None:
 
 OPTIMA = [
     (law, key, values, symbol)
-    for law, key, values in CASES
+    for law, key, values in published_cases()
     if law.name not in OWN_OPTIMUM_TEST
     for symbol in law.optimum
 ]
@@ -400,37 +246,21 @@ def test_closed_form_optimum(law: Law, key: str, values: dict[str, Any], symbol:
         assert best_on_budget(law, values, symbol, C, closed) == pytest.approx(closed, rel=1e-4)
 
 
-@needs_catalogue
-def test_published_optima() -> None:
-    """N_opt and D_opt of the Chinchilla form at the budgets for which papers print them."""
-    entry = catalogue()["hoffmann_l_nd"]
-    seen = 0
-    for optimum in entry["optimum"]:
-        symbol = {"N_opt(C)": "N", "D_opt(C)": "D"}.get(optimum["what"])
-        for point in [*optimum["checks"], *optimum["anchors"]] if symbol else []:
-            values = next(s["values"] for s in entry["param_sets"] if s["name"] == point["set"])
-            got = LAWS["chinchilla"].optimum[symbol](point["inputs"]["C"], values)
-            assert got == pytest.approx(point.get("output", point.get("published")), rel=point.get("rtol", 1e-5))
-            seen += 1
-    assert seen >= 8
-
-
 # Recovery: a law fitted to its own exact predictions finds itself
 
+FIRST = {case[0].name: case for case in reversed(CASES) if case[0].parameters}
+RECOVERED = [case for name, case in FIRST.items() if name not in NOT_RECOVERED]
 
-FIRST = [next((c for c in CASES if c[0] is law), None) for law in LAWS.values() if law.parameters]
-RECOVERED = [case for case in FIRST if case and case[0].name not in NOT_RECOVERED]
-QUICK = {"chinchilla", "kaplan_n", "power_law_constant_n", "m3", "sigmoid_log_n"}
+
+SLOW = ("m4", "vote_two_level")  # seconds: one solves an equation, the other sums over questions
 
 
 @pytest.mark.parametrize(
     "law, key, values",
-    [pytest.param(*c, marks=[] if c[0].name in QUICK else [pytest.mark.slow], id=c[0].name) for c in RECOVERED],
+    [pytest.param(*c, id=c[0].name, marks=[pytest.mark.slow] if c[0].name in SLOW else []) for c in RECOVERED],
 )
 def test_recovers_itself_from_exact_data(law: Law, key: str, values: dict[str, Any]) -> None:
     """Its parameters to 1e-3, and its predictions to 1e-6 of their spread; predictions alone where it says so."""
-    from lawful.fit import fit
-
     points = sample(law, values, max(40, 6 * len(flat(values))))
     y = np.asarray(law.at(values, **points))
     table, columns = {"outcome": y}, {}
@@ -438,8 +268,7 @@ def test_recovers_itself_from_exact_data(law: Law, key: str, values: dict[str, A
         columns[v] = [f"{v}_{i}" for i in range(len(x))] if v in law.arrays else v
         table |= dict(zip(columns[v], x)) if v in law.arrays else {v: x}
     found = fit(law, table, target="outcome", variables=columns, objective="log_lsq" if (y > 0).all() else "lsq")
-    error = np.abs(found.predict(**points) - y).max() / np.ptp(y)
-    assert error < 1e-6
+    assert np.abs(found.predict(**points) - y).max() / np.ptp(y) < 1e-6
     if not law.identified:
         for name, value in values.items():
             np.testing.assert_allclose(np.asarray(found.values[name], float), value, rtol=1e-3, err_msg=name)

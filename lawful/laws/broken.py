@@ -81,7 +81,7 @@ def _doc(breaks: int) -> str:
 
 
 def _signature(breaks: int) -> inspect.Signature:
-    slope = {"lower": -np.inf, "start": (-1.0, 2.2)}
+    slope = {"lower": -np.inf, "start": (-0.6, 0.8)}
     meanings = {"a": offset("limit"), "b": amplitude("x", "c0"), "c0": exponent("first slope", **slope)}
     for i in range(1, breaks + 1):
         meanings[f"c{i}"] = exponent("change of slope", **slope)
