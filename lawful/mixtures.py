@@ -63,7 +63,7 @@ def regmix(
     rng = np.random.default_rng(seed)
     centre = tried.mean(0) if prior is None else np.asarray(prior, float) / np.sum(prior)
     strength = np.exp(rng.uniform(np.log(0.1), np.log(5.0), simulated)) * len(centre)
-    made = rng.standard_gamma(np.maximum(centre * strength[:, None], 1e-3))
+    made = rng.standard_gamma(np.maximum(centre * strength[:, None], 1e-3)) * (centre > 0)
     candidates = made / made.sum(1, keepdims=True)
     candidates = candidates[((candidates >= tried.min(0)) & (candidates <= tried.max(0))).all(1)]
     if len(candidates) < best:
@@ -73,7 +73,7 @@ def regmix(
         )
 
     def choose(predict: Callable[[np.ndarray], np.ndarray], start: np.ndarray | None) -> np.ndarray:
-        return candidates[np.argpartition(predict(candidates), best)[:best]].mean(0)
+        return candidates[np.argpartition(predict(candidates), best - 1)[:best]].mean(0)
 
     fits = {target: _fit(law, table, target, mixture, "lsq", seed)}
     return _plan(fits, {target: 1.0}, list(mixture), tried, choose, level, draws, seed)

@@ -94,6 +94,7 @@ def _dot(coefficients, shares):
 def ye_mixing(mixture, *, c=offset(), k=amplitude(), t=coefficient("negative: the domain helps", size="mixture")):
     r"""$L = c + k \exp(t \cdot r)$
     Loss on one validation domain after training on the shares r; convex in r, so the best mixture is easy to find.
+    With one replayed domain the old loss L0 is kept from its share ln((L0 - c)/k)/t on.
     Fitted: Huber loss (delta 0.02 or 0.05), L-BFGS over a grid of starts, one fit per validation domain.
     Trap: fix one t or k. Two domains may be given as the share of the first alone; then t is determined.
     Trap: c and k hardly part over a narrow range of shares; outside the mixtures tried the law is a guess.

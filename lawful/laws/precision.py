@@ -107,7 +107,7 @@ def cao_mixed(Q_r, *, A=amplitude(start=(1e8, 1e10)), b=width()):
 
 
 def _kumar_precision(C: Any, v: Any) -> Any:
-    """The common precision P at which (1/P) dP buys as much by bits as by parameters, when cost is N D P."""
+    """The common precision beyond which a bit buys less than the parameters that it costs, at a cost of N D P."""
     pairs = [(v["g_w"], v["n_w"]), (v["g_a"], v["n_a"]), (v["g_kv"], v["n_kv"])]
 
     def balance(P):

@@ -89,7 +89,8 @@ def vocab_loss(
     Loss relative to a unigram model's, negative; A_1, A_2 and B are per million parameters and per billion tokens.
     Fitted: Huber loss (delta 1e-3) of L_u, L-BFGS-B over a grid, alpha_1 = beta tied, runs above 2.18e17 FLOP.
     Trap: the released fit puts V in thousands into its token count, so its D is not tokens: on the released runs R2 is
-    0.97 with that slip, 0.04 with true tokens, 0.91 with characters. Fit your own before you trust the level.
+    0.97 with that slip and about 0 with true tokens. Fit your own before you trust the level: with true tokens that
+    reaches 0.98 too, but at a quite different alpha_2, near 0: best vocabularies by this road are not settled.
     """
     return -E + A1 * (N_nv / 1e6) ** -alpha1 + A2 * (V * w / 1e6) ** -alpha2 + B * (D / 1e9) ** -beta
 
