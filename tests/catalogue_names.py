@@ -80,6 +80,7 @@ OWN_OPTIMUM_TEST |= {
     "ludziejewski_moe": "6 N_act D at given experts, in test_laws_sparse.py",
     "frantar_sparsity": "dense-cost training at a given size, in test_laws_sparse.py",
     "kumar_precision": "a cost of N D P with one precision for all, in test_laws_sparse.py",
+    "vocab_loss": "6 (N_nv + V w) D at a given size, in test_laws_sparse.py",
     "sun_float": "no budget but a given size, in test_laws_sparse.py",
     "jones_hex": "perfect play, in test_laws_sparse.py",
 }

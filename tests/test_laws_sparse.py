@@ -132,7 +132,7 @@ def test_encoder_and_decoder_share_a_budget():
 @pytest.mark.parametrize(
     "name, v, peak", [("gao_best_of_n", (1.0, 0.15), 3.33333), ("gao_policy", (1.0, 0.5), 2.71828)]
 )
-def test_where_a_proxy_reward_stops_to_help(name, v, peak):
+def test_where_a_proxy_reward_stops_helping(name, v, peak):
     law, named = find(name), dict(zip(("alpha", "beta"), v))
     assert law.optimum["sqrt_kl"](1.0, named) == pytest.approx(peak, rel=1e-5)
     assert least(lambda d: -law.at(named, sqrt_kl=d), 0.1, 50) == pytest.approx(peak, rel=1e-4)
@@ -160,3 +160,65 @@ def test_two_sources_are_worth_more_than_one():
     v = dict(alpha=0.5, lam_1=(1.0, 0.2), lam_2=(0.1, 2.0), eps=0.2)
     loss = [float(law.at(v, examples=1e4, mixture=q)) for q in ([0.5, 0.5], [0.9, 0.1])]
     assert loss == pytest.approx([0.22619, 0.245352], rel=1e-5)
+
+
+def test_best_vocabulary_at_a_fixed_size_and_compute():
+    law, C, shape = find("vocab_loss"), 7.052393420318813e21, dict(N_nv=7e9, w=4096)
+    best_v = best("vocab_loss", "V", "tao2024", C, **shape)
+    assert best_v == pytest.approx(59547.57543945313, rel=1e-6)  # the released optimiser's
+
+    def loss(V):
+        return law.at("tao2024", V=V, D=C / (6 * (7e9 + V * 4096)), **shape)
+
+    assert best_v == pytest.approx(least(loss, 1e3, 1e6), rel=1e-3)
+
+
+def moe_runs(shared, router):
+    import polars as pl
+
+    runs = pl.read_parquet(shared / "data" / "moe_routing" / "curves.parquet").filter(pl.col("final"))
+    routed = (pl.col("router_type") == router) & (pl.col("k") == 1) & (pl.col("routing_frequency") == 0.5)
+    dense = (pl.col("router_type") == "Dense") & (pl.col("flop_increase") == 1)
+    return runs.filter(routed | dense).drop_nulls("loss_validation")
+
+
+@pytest.mark.parametrize("router, printed", [("S-Base", "sbase"), ("RL-R", "rlr"), ("Hash", "hash")])
+def test_routed_law_fits_its_runs_better_than_its_printed_digits(shared, router, printed):
+    from lawful.fit import fit
+
+    columns = {"N_act": "params_dense", "experts": "experts"}
+    found = fit("clark_routed", moe_runs(shared, router), target="loss_validation", variables=columns)
+    law = find("clark_routed")
+    published = np.log(law.at(f"clark2022_{printed}", **found.points.X) / found.points.y)
+    ours = np.sqrt(np.mean(found.residuals**2))
+    assert ours < 0.006 < 0.009 < np.sqrt(np.mean(published**2)) < 0.019
+    assert found.search.agree > 0.9
+    for name in ("a", "b", "c"):
+        assert found.values[name] == pytest.approx(law.published(f"clark2022_{printed}")[name], rel=0.2)
+
+
+def test_released_vocabulary_fit_counts_tokens_wrongly(shared):
+    import polars as pl
+
+    runs = pl.read_csv(shared / "data" / "vocab" / "runs.csv").filter(pl.col("flops") >= 2.18e17)
+    N_nv, V, w, H, D, y = (
+        runs[c].to_numpy()
+        for c in ("params_nonvocab", "vocab_size", "embed_dim", "characters", "tokens", "loss_unigram_normalised")
+    )
+
+    def r2(tokens):
+        p = find("vocab_loss").at("tao2024", N_nv=N_nv, V=V, w=w, D=tokens)
+        return 1 - ((p - y) ** 2).sum() / ((y - y.mean()) ** 2).sum()
+
+    fertility = find("vocab_fertility")
+    assert D == pytest.approx(H * fertility.at("tao2024", V=V), rel=1e-6)
+    assert r2(H * fertility.at("tao2024", V=V / 1000)) == pytest.approx(0.97, abs=0.01)
+    assert r2(D) < 0.1
+
+
+def test_replayed_share_that_keeps_the_old_loss():
+    law = find("ye_mixing")
+    v = law.published("ye2024_github")
+    share = np.log((1.35 - v["c"]) / v["k"]) / v["t"][0]
+    assert share == pytest.approx(0.453056, rel=1e-5)
+    assert law.at("ye2024_github", mixture=[share]) == pytest.approx(1.35)

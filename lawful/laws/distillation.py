@@ -7,6 +7,8 @@ a teacher is a generalised Chinchilla law, which stands here by itself as well.
 
 from __future__ import annotations
 
+from typing import Any
+
 from lawful.law import Paper, amplitude, exponent, law, offset, values, width
 
 busbridge2025 = Paper(
@@ -18,10 +20,10 @@ busbridge2025 = Paper(
     venue="ICML 2025",
 )
 
-_SUPERVISED = dict(E=1.22, A=3355.0, B=18186.0, alpha=0.408, beta=0.431, gamma=0.452)
+_SUPERVISED: dict[str, Any] = dict(E=1.22, A=3355.0, B=18186.0, alpha=0.408, beta=0.431, gamma=0.452)
 
 
-def _size(C, v):
+def _size(C: Any, v: Any) -> Any:
     return (v["alpha"] * v["A"] / (v["beta"] * v["B"])) ** (1 / (v["alpha"] + v["beta"])) * (C / 6) ** (
         v["beta"] / (v["alpha"] + v["beta"])
     )
@@ -45,7 +47,7 @@ def chinchilla_outer(
 
 @law(busbridge2025, topic="distillation", status="paper text",
     over={"N_S": (1.43e8, 7.75e9), "D_S": (4e9, 5.12e11), "L_T": (1.7, 3.0)},
-    identified="predictions: c1 and d1 enter by c1 * d1**(-1 / f1), and gammap trades off with Ap, Bp, alphap and betap",
+    identified="predictions: c1 and d1 enter as c1 * d1**(-1 / f1); gammap trades off with Ap, Bp, alphap, betap",
     values={
         "busbridge2025": values(
             "Table 6, 697 runs",

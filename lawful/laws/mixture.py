@@ -94,6 +94,7 @@ def _dot(coefficients, shares):
 def ye_mixing(mixture, *, c=offset(), k=amplitude(), t=coefficient("negative: the domain helps", size="mixture")):
     r"""$L = c + k \exp(t \cdot r)$
     Loss on one validation domain after training on the shares r; convex in r, so the best mixture is easy to find.
+    With one replayed domain the old loss L0 is kept from its share ln((L0 - c)/k)/t on.
     Fitted: Huber loss (delta 0.02 or 0.05), L-BFGS over a grid of starts, one fit per validation domain.
     Trap: fix one t or k. Two domains may be given as the share of the first alone; then t is determined.
     Trap: c and k hardly part over a narrow range of shares; outside the mixtures tried the law is a guess.
@@ -129,7 +130,7 @@ def regmix_linear(mixture, *, w=coefficient("loss of the domain alone", size="mi
     over={"D_scale1": (1e6, 1e11), "D_scale2": (1e6, 1e11), "scale_step": (-1, 4)})  # fmt: skip
 def autoscale_composition(D_scale1, D_scale2, scale_step):
     r"""$n^{(2+j)} = n^{(2)} (n^{(2)}/n^{(1)})^{j}$
-    Best tokens of one domain (or of each, element by element), j steps beyond the second of two scales where they are known; no parameters.
+    Best tokens of a domain j steps beyond the second of two scales where they are known; no parameters.
     Trap: the budget is what comes out, not what goes in: solve for j to meet one.
     Trap: a domain at its lower bound at both scales is extrapolated from the bound, not from data.
     """

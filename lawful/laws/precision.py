@@ -107,7 +107,7 @@ def cao_mixed(Q_r, *, A=amplitude(start=(1e8, 1e10)), b=width()):
 
 
 def _kumar_precision(C: Any, v: Any) -> Any:
-    """The common precision P at which (1/P) dP buys as much by bits as by parameters, when cost is N D P."""
+    """The common precision beyond which a bit buys less than the parameters that it costs, at a cost of N D P."""
     pairs = [(v["g_w"], v["n_w"]), (v["g_a"], v["n_a"]), (v["g_kv"], v["n_kv"])]
 
     def balance(P):
@@ -116,7 +116,9 @@ def _kumar_precision(C: Any, v: Any) -> Any:
     return root(balance, max(max(g * n, 0.0) for g, n in pairs) + 1e-6, 64.0)
 
 
-_KUMAR = dict(A=4299.0, alpha=0.4965, B=18060.0, beta=0.4965, E=2.7648, g_w=2.6745, g_a=2.2102, g_kv=0.9578)
+_KUMAR: dict[str, Any] = dict(
+    A=4299.0, alpha=0.4965, B=18060.0, beta=0.4965, E=2.7648, g_w=2.6745, g_a=2.2102, g_kv=0.9578
+)
 
 
 @law(kumar2024, optimum=dict.fromkeys(("P_w", "P_a", "P_kv"), _kumar_precision), topic="compression and precision",
@@ -144,7 +146,7 @@ def kumar_precision(
     return A * (N * bits) ** -alpha + B * D**-beta + E
 
 
-_KUMAR_PTQ = dict(C_T=0.0598, gamma_D=0.5068, gamma_N=0.3439, gamma_post=0.5907)
+_KUMAR_PTQ: dict[str, Any] = dict(C_T=0.0598, gamma_D=0.5068, gamma_N=0.3439, gamma_post=0.5907)
 
 
 @law(kumar2024, predicts="dL", topic="compression and precision", status="paper text",

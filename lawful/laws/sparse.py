@@ -116,7 +116,7 @@ def clark_routed(
     1/\hat E = 1/(E - 1 + (1/E_{start} - 1/E_{max})^{-1}) + 1/E_{max}$
     Routed language models after 130B tokens; logs are base 10, and d has its value only there.
     Fitted: least squares of log10 L, L-BFGS-B, best of 500 random starts, one fit per router, dense runs as E = 1.
-    Trap: routing stops to help at N = 10**(-b/c), which rounded coefficients miss by a factor of up to 3.
+    Trap: routing stops helping at N = 10**(-b/c), which rounded coefficients miss by a factor of up to 3.
     Trap: there is no D; that routing loses its worth at scale has been traced to this omission.
     Trap: official code holds E_start and E_max as powers of two; others fit natural logs: numbers do not carry over.
     """
@@ -136,7 +136,7 @@ def clark_effective(
     r"""$\bar N = N_{act}^{\alpha(\hat E)/\alpha(E_{start})} (\hat E/E_{start})^{b/\alpha(E_{start})},
     \alpha(x) = a + c \log_{10} x, 1/\hat E = 1/(E - 1 + (1/E_{start} - 1/E_{max})^{-1}) + 1/E_{max}$
     Size of the dense model with the same loss, by the law clark_routed; derived from it, never fitted by itself.
-    Trap: only where a + c log10 E-hat is negative; it diverges near the size where routing stops to help.
+    Trap: only where a + c log10 E-hat is negative; it diverges near the size where routing stops helping.
     """
     e = _saturated(experts, E_start, E_max)
     dense = a + c * np.log10(E_start)
