@@ -154,7 +154,7 @@ _REFIT = "refit on the three training curves of arXiv:2503.12811, warm-up counte
             C=0.5700476359782451, lam=0.999, status="recomputed",
         ),
     },
-    arrays=("lr_schedule",), topic="learning-rate schedules", over={"lr_schedule": (3e-5, 3e-4)},
+    arrays=("lr_schedule",), status="paper text", topic="learning-rate schedules", over={"lr_schedule": (3e-5, 3e-4)},
     identified="C/(1 - lam)", aliases=("tissue_lr_annealing",),
 )  # fmt: skip
 def tissue(
@@ -206,8 +206,8 @@ _LUO = "Table of parameters in the official repository, src/config.py; "
             beta=0.59350493, gamma=0.63472457,
         ),
     },
-    arrays=("lr_schedule",), topic="learning-rate schedules", over={"lr_schedule": (3e-5, 3e-4)},
-    aliases=("luo_multi_power",),
+    arrays=("lr_schedule",), status="official repository", topic="learning-rate schedules",
+    over={"lr_schedule": (3e-5, 3e-4)}, aliases=("luo_multi_power",),
 )  # fmt: skip
 def multi_power(
     lr_schedule, *, L0=offset(), A=amplitude(), alpha=exponent(), B=amplitude(start=(10.0, 1e4)),
