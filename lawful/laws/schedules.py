@@ -220,6 +220,9 @@ def multi_power(
     The sum runs over the warm-up too, whose rises raise L: give the schedule from its first step.
     Fitted: L-BFGS-B without the inner power over a grid, then AdamW on the Huber loss (1e-3) of log L; three curves.
     Trap: B, C, beta and gamma trade off; another scale of the learning rate changes all but the exponents.
+    Trap: the published values are no optimum on their three curves: Huber sums of 1.4e-4 for 2.9e-4 (25M) and 2.1e-5
+    for 2.8e-4 (100M) exist, at quite other values, and predict the six unseen schedules worse (0.0065 for 0.0041 and
+    0.0062 for 0.0052 nats): three curves do not determine the law.
     """
     c = changes(lr_schedule)
     gains = (fall * (1 - (1 + C * rate**-gamma * area) ** -beta) for fall, rate, area in zip(c.fall, c.rate, c.area))
