@@ -12,7 +12,7 @@ import pytest
 from lawful.dual import Dual
 from lawful.laws.finetuning import accept_then_stop, critical_examples, rectified, zhang_finetuning
 from lawful.laws.inference import optimal_calls, pass_at_k, vote_two_level
-from lawful.laws.schedules import annealing, changes, multi_power, tissue
+from lawful.laws.schedules import annealing, changes, multi_power, optimal_schedule, tissue
 from lawful.laws.transfer import finetuned_loss, hernandez
 from lawful.laws.tuning import deepseek_scale, deepseek_tokens
 
@@ -113,6 +113,23 @@ def test_a_negative_or_missing_rate_is_refused() -> None:
     for bad in (np.nan, -1e-4):
         with pytest.raises(ValueError, match="lr_schedule: run 0 has the learning rate .* at step 1"):
             tissue(np.array([1e-4, bad, 1e-4]), **tissue.values["tissue2024_25m"].values)
+
+
+def test_optimal_schedule_beats_cosine_and_every_decay_at_the_end() -> None:
+    v = dict(multi_power.values["luo2025_25m"].values)
+    best = optimal_schedule(v, 3000, peak=3e-4, warmup=300)
+    assert best.shape == (3000,) and best.max() == pytest.approx(3e-4)
+    assert np.all(np.diff(best[:301]) > 0) and np.all(np.diff(best[300:]) <= 0)
+    loss = exact_multi_power(best, **v)
+    assert loss < exact_multi_power(cosine(3000, 300), **v) - 0.03
+    for share in (0.05, 0.1, 0.2, 0.4):
+        for power in (0.5, 1.0, 1.5, 2.0):
+            other = np.concatenate([3e-4 * np.arange(300) / 300, np.full(2700, 3e-4)])
+            length = int(share * 3000)
+            other[-length:] *= (1 - np.arange(length) / length) ** power
+            assert loss < exact_multi_power(other, **v)
+    with pytest.raises(ValueError, match="leaves fewer steps than the 24 knots"):
+        optimal_schedule(v, 100, 3e-4, warmup=90)
 
 
 # Fine-tuning and transfer

@@ -118,8 +118,8 @@ def _gemstones(source, c_w, a_w, c_d, a_d, c_N, a_N, c_T, a_T, e):
             0.464087269, 6.3319550722, 0.3941362557, 11.5393125864, 0.5364845902, 0.5874913187,
         ),
     },
-    topic="architecture", over={"w": (256, 3072), "depth": (3, 80), "N": (5e7, 2e9), "D": (2e9, 3.5e11)},
-    aliases=("gemstones_width_depth",),
+    status="official repository", topic="architecture",
+    over={"w": (256, 3072), "depth": (3, 80), "N": (5e7, 2e9), "D": (2e9, 3.5e11)}, aliases=("gemstones_width_depth",),
 )  # fmt: skip
 def gemstones_shape(
     w, depth, N, D, *, E=offset(), C_w=amplitude("w", "a_w"), a_w=exponent(), C_d=amplitude("depth", "a_d"),
@@ -150,8 +150,8 @@ _PARSCALE = "minimum of the objective of the official parametric_fit.py on the d
             k=0.33443087817985273,
         ),
     },
-    topic="architecture", over={"N_nonemb": (5.4e8, 4.4e9), "streams": (1, 8)}, identified="A**alpha",
-    aliases=("chen_parscale",),
+    status="official repository", topic="architecture",
+    over={"N_nonemb": (5.4e8, 4.4e9), "streams": (1, 8)}, identified="A**alpha", aliases=("chen_parscale",),
 )  # fmt: skip
 def parscale(
     N_nonemb, streams, *, E=offset(), A=scale("N_nonemb", "alpha"), alpha=exponent(),

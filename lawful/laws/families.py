@@ -83,7 +83,8 @@ _BEST = {"N": _balance, "D": lambda C, v: C / (6 * _balance(C, v))}
             0.275106095, 10.0267685734, 0.4580953782,
         ),
     },
-    topic="architecture and family laws", over={"N": (5e7, 2e9), "D": (2e9, 3.5e11)}, optimum=_BEST,
+    status="official repository", topic="architecture and family laws",
+    over={"N": (5e7, 2e9), "D": (2e9, 3.5e11)}, optimum=_BEST,
 )  # fmt: skip
 def gemstones_parameters(
     N, D, *, E=offset(), A=amplitude("N", "alpha"), alpha=exponent(), B=amplitude("D", "beta"), beta=exponent()
@@ -120,8 +121,8 @@ _XLSTM = "lowest objective of the released grid of fits (data_lnd_fits), D/N up 
             9.990696006083427, 0.47642636835538604, gamma=1.0,
         ),
     },
-    topic="architecture and family laws", over={"N": (8e7, 7e9), "D": (2e9, 2e12)}, optimum=_BEST,
-    aliases=("beck_xlstm_lnd",),
+    status="official repository", topic="architecture and family laws",
+    over={"N": (8e7, 7e9), "D": (2e9, 2e12)}, optimum=_BEST, aliases=("beck_xlstm_lnd",),
 )  # fmt: skip
 def xlstm(
     N, D, *, E=offset(), A=amplitude("N", "alpha"), alpha=exponent(), B=amplitude("D", "beta"), beta=exponent(),
@@ -138,7 +139,8 @@ def xlstm(
 
 
 @law(
-    polo2024, predicts="score", topic="architecture and family laws", over={"N": (7e7, 7e10), "D": (1.5e11, 1.5e13)},
+    polo2024, predicts="score", status="official repository", topic="architecture and family laws",
+    over={"N": (7e7, 7e10), "D": (1.5e11, 1.5e13)},
     identified="Lambda times alpha, B_s, B_t and B_st; Lambda alpha + b of each family", aliases=("polo_sloth",),
 )  # fmt: skip
 def sloth(

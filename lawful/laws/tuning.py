@@ -1,7 +1,7 @@
 """Hyper-parameters by scale: learning rate, batch size, weight decay, and DeepSeek's split of compute.
 
 All are single powers; they differ in what is held fixed, and so even in the sign of an exponent. Step Law lets the
-batch grow with the data, and its learning rate rises with them; Bjorck keeps the batch, and it falls.
+batch grow with the data, and its learning rate rises with them too; Bjorck keeps the batch, and it falls.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ _BOOTSTRAP = "mean of the 1000 released bootstrap fits (log intercept averaged)"
         "li2025step": values("headline equation", A=1.79, a=-0.713, b=0.307),
         "li2025step_bootstrap": values(_BOOTSTRAP, A=1.7973399939, a=-0.7129222911869904, b=0.30749095041206964),
     },
-    predicts="lr", topic="hyper-parameters", over={"N_nonemb": (6e7, 1.1e9), "D": (2e9, 1e11)},
-    aliases=("steplaw_learning_rate",),
+    predicts="lr", status="official repository", topic="hyper-parameters",
+    over={"N_nonemb": (6e7, 1.1e9), "D": (2e9, 1e11)}, aliases=("steplaw_learning_rate",),
 )  # fmt: skip
 def steplaw_lr(
     N_nonemb, D, *, A=amplitude(("N_nonemb", "D"), ("-a", "-b")), a=exponent(lower=-np.inf), b=exponent(lower=-np.inf),
@@ -67,7 +67,8 @@ def steplaw_lr(
         "li2025step": values("headline equation", A=0.58, b=0.571),
         "li2025step_bootstrap": values(_BOOTSTRAP, A=0.5806877084495872, b=0.5709443646895045),
     },
-    predicts="B", topic="hyper-parameters", over={"D": (2e9, 1e11)}, aliases=("steplaw_batch_size",),
+    predicts="B", status="official repository", topic="hyper-parameters",
+    over={"D": (2e9, 1e11)}, aliases=("steplaw_batch_size",),
 )  # fmt: skip
 def steplaw_batch(D, *, A=amplitude("D", "-b"), b=exponent(lower=-np.inf)):
     r"""$B = A D^{b}$
@@ -142,7 +143,8 @@ def bjorck_lr(N, D, *, C=amplitude(("N", "D"), ("alpha", "beta")), alpha=exponen
     zhang2024batch,
     {"zhang2024batch": values("plots/chinchilla.ipynb, k = 93.196814043949 for N in millions",
                               k=93.196814043949 / 1e6**0.4682782328130422, p=0.4682782328130422)},
-    predicts="B_seqs", topic="hyper-parameters", over={"N": (8.5e7, 1.2e9)}, aliases=("zhang_critical_batch_model",),
+    predicts="B_seqs", status="official repository", topic="hyper-parameters",
+    over={"N": (8.5e7, 1.2e9)}, aliases=("zhang_critical_batch_model",),
 )  # fmt: skip
 def zhang_critical_batch(N, *, k=amplitude("N", "-p"), p=exponent(lower=-np.inf)):
     r"""$B^* = k N^{p}$
