@@ -10,6 +10,7 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -200,6 +201,40 @@ def test_search_by_name() -> None:
         find("chinchila")
     with pytest.raises(ValueError, match="several laws match"):
         find("kaplan")
+
+
+# Laws that are special cases of others
+
+X = np.geomspace(1e3, 1e12, 19)
+ALIKE = {
+    "kaplan_nd without a limit of data": lambda w: (w.kaplan_nd(X, 1e60, N_c=6e13, D_c=2e13, alpha_N=0.08, alpha_D=0.1),
+                                                   w.kaplan_n(X, N_c=6e13, alpha=0.08)),
+    "kaplan_nd without a limit of size": lambda w: (w.kaplan_nd(1e90, X, N_c=6e13, D_c=2e13, alpha_N=0.08, alpha_D=0.1),
+                                                   w.kaplan_d(X, D_c=2e13, alpha=0.1)),
+    "muennighoff within one epoch": lambda w: (
+        w.muennighoff(1e8, X, 1e12, E=1.9, A=500.0, B=1500.0, alpha=0.35, beta=0.35, R_D_star=15.0, R_N_star=1e12),
+        w.chinchilla(1e8, X, E=1.9, A=500.0, B=1500.0, alpha=0.35, beta=0.35)),
+    "gadre on a budget": lambda w: (w.gadre(6 * X * 20 * X, 20.0, E=1.5, a=6**0.15 * 90, b=6**0.15 * 200, eta=0.15),
+                                    w.chinchilla(X, 20 * X, E=1.5, A=90.0, B=200.0, alpha=0.3, beta=0.3)),
+    "bnsl without breaks": lambda w: (w.bnsl_0(X, a=1.7, b=20.0, c0=0.1),
+                                      w.power_law_constant(X, A=20.0, alpha=0.1, E=1.7)),
+    "bnsl without bends": lambda w: (w.bnsl_1(X, a=1.7, b=20.0, c0=0.1, c1=0.0, d1=1e6, f1=0.3),
+                                     w.bnsl_0(X, a=1.7, b=20.0, c0=0.1)),
+    "m3 without a limit": lambda w: (w.m3(X, beta=2.0, gamma=0.0, c=0.3), w.m1(X, beta=2.0, c=-0.3)),
+    "m4 without a plateau": lambda w: (w.m4(X, eps_inf=0.1, eps_0=9.0, beta=20.0, c=-0.4, alpha=0.0),
+                                       w.m2(X, eps_inf=0.1, beta=20.0, c=-0.4)),
+    "corrected by nothing": lambda w: (w.corrected(X, a=9.0, alpha=0.1, c=0.0, gamma=0.5, E=0.2),
+                                       w.power_law_constant_n(X, a=9.0, alpha=0.1, E=0.2)),
+    "a logistic without a floor": lambda w: (
+        w.logistic_log_n(X, floor=0.0, ceiling=0.9, k=0.6, N_0=math.exp(20.0)),
+        w.sigmoid_log_n(X, L=0.9, k=0.6, x0=20.0)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ALIKE)
+def test_special_cases_agree(case: str) -> None:
+    one, other = ALIKE[case](SimpleNamespace(**LAWS))
+    np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 # Optima

@@ -52,8 +52,8 @@ def muennighoff(
     U = np.minimum(U, D)
     G = (alpha * A / (beta * B)) ** (1 / (alpha + beta))
     U_N = np.minimum(N, (U * G) ** (beta / alpha) * G)
-    tokens = U + U * R_D_star * (1 - np.exp(-(D / U - 1) / R_D_star))
-    size = U_N + U_N * R_N_star * (1 - np.exp(-(N / U_N - 1) / R_N_star))
+    tokens = U - U * R_D_star * np.expm1(-(D / U - 1) / R_D_star)
+    size = U_N - U_N * R_N_star * np.expm1(-(N / U_N - 1) / R_N_star)
     return E + A / size**alpha + B / tokens**beta
 
 
