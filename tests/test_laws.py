@@ -212,7 +212,7 @@ ALIKE = {
     "kaplan_nd without a limit of size": lambda w: (w.kaplan_nd(1e90, X, N_c=6e13, D_c=2e13, alpha_N=0.08, alpha_D=0.1),
                                                    w.kaplan_d(X, D_c=2e13, alpha=0.1)),
     "muennighoff within one epoch": lambda w: (
-        w.muennighoff(1e8, X, 1e12, E=1.9, A=500.0, B=1500.0, alpha=0.35, beta=0.35, R_D_star=15.0, R_N_star=1e12),
+        w.muennighoff(1e8, X, 1e12, E=1.9, A=500.0, B=1500.0, alpha=0.35, beta=0.35, R_D_star=15.0, R_N_star=1e18),
         w.chinchilla(1e8, X, E=1.9, A=500.0, B=1500.0, alpha=0.35, beta=0.35)),
     "gadre on a budget": lambda w: (w.gadre(6 * X * 20 * X, 20.0, E=1.5, a=6**0.15 * 90, b=6**0.15 * 200, eta=0.15),
                                     w.chinchilla(X, 20 * X, E=1.5, A=90.0, B=200.0, alpha=0.3, beta=0.3)),
