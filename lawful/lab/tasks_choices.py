@@ -297,7 +297,7 @@ class Composition:
 
     @property
     def inputs(self) -> int:
-        return 2 * self.functions + self.values
+        return max(self.functions, self.values)
 
     @property
     def outputs(self) -> int:
@@ -344,7 +344,7 @@ def _compositions(task: Composition) -> tuple[np.ndarray, np.ndarray, np.ndarray
     n, V = task.functions, task.values
     f, g, seen = _functions(task)
     a, b, v = (grid.ravel() for grid in np.meshgrid(np.arange(n), np.arange(n), np.arange(V), indexing="ij"))
-    x = np.stack([a, n + b, 2 * n + v], axis=1)
+    x = np.stack([a, b, v], axis=1)
     y, level = blank(x)
     y[:, -1], level[:, -1] = f[a, g[b, v]], np.where(seen[a, b], 1, 2)
     return x, y, level, np.full(len(x), 1 / len(x))
