@@ -54,8 +54,10 @@ def test_the_same_config_gives_the_same_bits(train, extra):
 
 
 def test_training_learns_and_no_model_beats_its_floor(train):
-    record = train(config({"task": "markov", "knobs": {"orders": [1], "vocab": 4, "sharpness": 3.0}, "width": 16,
-                           "depth": 1, "steps": 150, "batch": 32}))  # fmt: skip
+    knobs = {"orders": [1], "vocab": 4, "sharpness": 3.0}
+    record = train(
+        config({"task": "markov", "knobs": knobs, "width": 16, "depth": 1, "steps": 150, "batch": 32})
+    )
     (level,) = record["levels"]
     way = (record["loss"] - record["bayes_loss"]) / (level["chance_loss"] - record["bayes_loss"])
     assert 0 < way < 0.1
@@ -74,8 +76,9 @@ def test_facts_are_scored_exactly_over_all_keys(train):
 
 
 def test_an_mlp_learns_what_it_was_shown_and_is_also_asked_the_rest(train):
-    record = train(config({"task": "composition", "knobs": {"coverage": 0.5, "functions": 4, "values": 4},
-                           "block": "mlp", "width": 64, "depth": 2, "steps": 300, "batch": 64}))  # fmt: skip
+    knobs = {"coverage": 0.5, "functions": 4, "values": 4}
+    dials = {"block": "mlp", "width": 64, "depth": 2, "steps": 300, "batch": 64}
+    record = train(config({"task": "composition", "knobs": knobs, **dials}))
     seen, unseen = record["levels"]
     assert seen["accuracy"] == 1.0 and unseen["accuracy"] < 0.9
 
