@@ -336,3 +336,19 @@ def test_sudoku_floor_over_all_puzzles(clues):
         mine = level == k
         excess = loss.sum(1, where=mine) - task.floor(k).loss * mine.sum(1)
         assert abs(excess.mean()) < 4 * excess.std() / np.sqrt(len(x)) + 1e-12
+
+
+@pytest.mark.parametrize("task", [t for t in EVERY if hasattr(t, "answer")], ids=lambda t: t.name)
+def test_a_player_who_knows_a_solution_writes_a_valid_one(task):
+    x, y, _ = draw(task, 60)
+    truth = np.maximum(y, 0)
+    assert task.valid(x, task.answer(x, lambda tokens, at: truth[:, at])).all()
+    assert not task.valid(x, task.answer(x, lambda tokens, at: 0 * truth[:, at])).all()
+    seen = []
+
+    def watch(tokens, at):
+        seen.append(tokens.copy())
+        return truth[:, at]
+
+    task.answer(x, watch)
+    assert np.array_equal(seen[-1], x)  # what was fed back is what the training sequences show

@@ -83,6 +83,40 @@ def test_an_mlp_learns_what_it_was_shown_and_is_also_asked_the_rest(train):
     assert seen["accuracy"] == 1.0 and unseen["accuracy"] < 0.9
 
 
+@pytest.mark.parametrize("name", ["queens", "colouring", "sudoku4"])
+def test_whole_answers_are_checked_for_every_constraint(train, name):
+    knobs = {
+        "queens": {"n": 5, "hidden": [2]},
+        "colouring": {"nodes": 4, "edges": [2]},
+        "sudoku4": {"clues": 14},
+    }
+    given = {**SMALL, "task": name, "knobs": knobs[name], "width": 16, "batch": 32, "answers": 3}
+    before, after = (train(config({**given, "steps": n}))["solved"] for n in (1, 60))
+    assert after["greedy"] > before["greedy"]
+    assert len(after["right"]) == len(after["level"]) == 256 and max(after["right"]) <= after["samples"] == 3
+    assert np.mean(after["greedy_right"]) == after["greedy"]
+    noisy = train(config({**given, "steps": 5, "noise": 0.5, "loops": 2}))["solved"]
+    assert 0 <= np.mean(noisy["right"]) <= 3
+
+
+def test_levels_can_be_left_out_or_unlocked_one_by_one():
+    pytest.importorskip("torch", reason="training needs PyTorch: pip install 'lawful[lab]'")
+    from lawful.lab.models import build
+    from lawful.lab.train import Training
+
+    def levels_asked(step, **extra):
+        given = config({**SMALL, **extra})
+        training = Training(given, given.built_task, build(given.shape, given.built_task), "cpu")
+        training.step = step
+        return int((training.asked()[1] >= 0).sum(1).max())
+
+    assert levels_asked(0) == 16
+    assert levels_asked(0, max_level=3) == 3
+    assert [levels_asked(s, curriculum=0.5) for s in (0, 3, 6, 11)] == [1, 9, 16, 16]
+    with pytest.raises(ValueError, match="max_level is 1; task 'queens' has no level below 2"):
+        config({"task": "queens", "max_level": 1})
+
+
 def test_divergence_is_a_record(train):
     record = train(config({**SMALL, "lr": 1e30, "steps": 200, "clip": 1e30}))
     assert record["status"] == "diverged" and record["loss"] is None and record["levels"] == []

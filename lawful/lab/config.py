@@ -21,48 +21,39 @@ TRAIN_FORWARDS = 3  # a training step costs three forward passes: one forward, t
 
 @dataclass(frozen=True)
 class Config:
-    """One run.
-
-    task, knobs: the task and its knobs. shape: the model's dials. seed: weights and data order; the
-    evaluation set is the same for all runs of a task. steps, batch: optimiser steps, and sequences in each.
-    match_flops: if above 0, a training budget that sets `steps` (compute-matched runs). unique: if above 0,
-    train on that many sequences over and over instead of fresh ones. lr: at width 32; hidden matrices get lr
-    x 32/width. warmup, decay: shares of the steps with rising and falling rate. schedule: "wsd" (warm up,
-    constant, linear decay) or "cosine". clip: largest gradient norm. loops_train: draw the number of loops of
-    each step from lo..hi. grad_loops: keep gradients through the last so many loops only. segments: deep
-    supervision, a loss after each of so many rounds of loops, the state carried detached. test_loops: further
-    numbers of loops to evaluate with. samples: passes whose answers are averaged, for noisy shapes. reweight:
-    None, "easy" or "hard" (see `reweight.py`), with its strength, temperature and closed form. precision:
-    "fp32" or "bf16" (autocast; pays from width 128). eval_sequences: size of the evaluation set. rungs:
-    evaluations on the way, at steps steps/2, steps/4, ...
-    """
+    """One run: the task and its knobs, the model's shape, and the settings of its training and scoring."""
 
     task: str
     knobs: dict[str, Any] = field(default_factory=dict)
     shape: Shape = Shape()
-    seed: int = 0
+    seed: int = 0  # weights and data order; the evaluation set is the same in all runs of a task
     steps: int = 1000
-    batch: int = 96
-    match_flops: float = 0.0
-    unique: int = 0
-    lr: float = 6e-3
-    warmup: float = 0.05
-    decay: float = 0.3
-    schedule: str = "wsd"
-    clip: float = 1.0
+    batch: int = 96  # sequences per step
+    match_flops: float = (
+        0.0  # a training budget that sets the steps (compute-matched runs); 0: `steps` stands
+    )
+    unique: int = 0  # train on so many sequences over and over; 0: always fresh ones
+    max_level: int = 0  # train on no answer above this level; 0: on all
+    curriculum: float = 0.0  # share of the steps over which levels are unlocked one by one, lowest first
+    lr: float = 6e-3  # at width 32; hidden matrices get lr x 32/width
+    schedule: str = "wsd"  # warm up, constant, linear decay; or "cosine"
+    warmup: float = 0.05  # share of the steps
+    decay: float = 0.3  # share of the steps
+    clip: float = 1.0  # largest gradient norm
     weight_decay: float = 0.0
-    loops_train: tuple[int, int] | None = None
-    grad_loops: int = 0
-    segments: int = 1
-    test_loops: tuple[int, ...] = ()
-    samples: int = 1
-    reweight: str | None = None
+    loops_train: tuple[int, int] | None = None  # draw the loops of each step from lo..hi
+    grad_loops: int = 0  # keep gradients through the last so many loops only; 0: through all
+    segments: int = 1  # deep supervision: a loss after each of so many rounds of loops, the state carried on
+    reweight: str | None = None  # "easy" or "hard": see reweight.py
     reweight_strength: float = 0.5
     reweight_temperature: float = 1.0
     reweight_closed: bool = False
-    precision: str = "fp32"
+    precision: str = "fp32"  # or "bf16", autocast: pays from width 128
     eval_sequences: int = 2048
-    rungs: int = 0
+    rungs: int = 0  # evaluations on the way, at steps/2, steps/4, ...
+    test_loops: tuple[int, ...] = ()  # further numbers of loops to evaluate with
+    samples: int = 1  # noisy passes whose probabilities are averaged; 1: one pass without noise
+    answers: int = 0  # whole answers sampled to each test puzzle, on tasks with several right ones
 
     def __post_init__(self) -> None:
         choices = {
@@ -82,6 +73,8 @@ class Config:
                 f"lr={self.lr}, warmup={self.warmup}, decay={self.decay}: lr must be above 0, the two shares "
                 "0 or more and together at most 1."
             )
+        if not 0 <= self.curriculum <= 1:
+            raise ValueError(f"curriculum is {self.curriculum}; it must be a share of the steps, 0 to 1.")
         if self.shape.block == "mlp" and (self.loops_train or self.segments > 1 or self.test_loops):
             raise ValueError("block 'mlp' does not loop: leave loops_train, segments and test_loops unset.")
 
@@ -143,7 +136,9 @@ def config(given: Mapping[str, Any]) -> Config:
     made = from_dict({**rest, "shape": asdict(shape)})
     if match is not None:
         made = replace(made, shape=replace(shape, width=width_for(match, shape, made.built_task)))
-    made.built_task  # noqa: B018  a knob out of range is reported here, not in a worker
+    lowest = made.built_task.levels[0]
+    if 0 < made.max_level < lowest:
+        raise ValueError(f"max_level is {made.max_level}; task {made.task!r} has no level below {lowest}.")
     return made
 
 

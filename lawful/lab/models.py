@@ -14,6 +14,8 @@ from torch.nn import functional as F  # noqa: N812
 from .shape import Shape
 from .tasks import Task
 
+State = tuple[Tensor | None, Tensor | None]  # (fast, slow); None is zero, and costs no addition
+
 
 class Attention(nn.Module):
     """Causal softmax attention, with `kv_heads` shared keys and values when fewer than heads."""
@@ -21,16 +23,13 @@ class Attention(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         d, self.h, self.kv = shape.width, shape.n_heads, shape.n_kv_heads
-        self.q = nn.Linear(d, d, bias=False)
-        self.k = nn.Linear(d, d * self.kv // self.h, bias=False)
-        self.v = nn.Linear(d, d * self.kv // self.h, bias=False)
+        self.qkv = nn.Linear(d, d + 2 * d * self.kv // self.h, bias=False)
         self.out = nn.Linear(d, d, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         B, T, d = x.shape
-        q = self.q(x).view(B, T, self.h, -1).transpose(1, 2)
-        k = self.k(x).view(B, T, self.kv, -1).transpose(1, 2)
-        v = self.v(x).view(B, T, self.kv, -1).transpose(1, 2)
+        heads = self.qkv(x).view(B, T, self.h + 2 * self.kv, -1).transpose(1, 2)
+        q, k, v = heads.split((self.h, self.kv, self.kv), dim=1)
         if self.kv < self.h:
             k, v = (t.repeat_interleave(self.h // self.kv, dim=1) for t in (k, v))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -126,25 +125,23 @@ class Decoder(nn.Module):
         self.norm = nn.RMSNorm(d)
         self.readout = nn.Linear(d, task.outputs, bias=False)
 
-    def start(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def start(self, x: Tensor) -> tuple[Tensor, State]:
         """The embedded input, and the two states (fast, slow) before the first pass."""
         e = self.token(x) + self.position.weight[: x.shape[1]]
-        return e, (torch.zeros_like(e), torch.zeros_like(e))
+        return e, (None, None)
 
-    def cycle(self, e: Tensor, state: tuple[Tensor, Tensor], noisy: bool) -> tuple[Tensor, Tensor]:
+    def cycle(self, e: Tensor, state: State, noisy: bool) -> State:
         """One loop: (fast, slow) -> (fast, slow); a plain loop keeps only the slow state."""
         fast, slow = state
         if noisy and self.shape.noise:
             e = e + self.shape.noise * torch.randn_like(e)
         if self.shape.cell == "loop":
-            return fast, self.stacks[0](slow + e)
+            return fast, self.stacks[0](_sum(slow, e))
         for _ in range(self.shape.inner):
-            fast = _unit(self.stacks[0](fast + slow + e))
-        return fast, _unit(self.stacks[-1](fast + slow))
+            fast = _unit(self.stacks[0](_sum(fast, slow, e)))
+        return fast, _unit(self.stacks[-1](_sum(fast, slow)))
 
-    def run(
-        self, e: Tensor, state: tuple[Tensor, Tensor], loops: int, noisy: bool = False, grad_loops: int = 0
-    ) -> tuple[Tensor, Tensor]:
+    def run(self, e: Tensor, state: State, loops: int, noisy: bool = False, grad_loops: int = 0) -> State:
         """`loops` cycles from `state`; with `grad_loops`, only the last so many keep gradients."""
         free = loops - grad_loops if grad_loops else 0
         for i in range(loops):
@@ -194,6 +191,17 @@ class Mlp(nn.Module):
 
     def balance(self) -> Tensor:
         return torch.zeros(())
+
+
+def _sum(*terms: Tensor | None) -> Tensor:
+    present = [t for t in terms if t is not None]
+    return sum(present[1:], present[0])
+
+
+def cut(state: State) -> State:
+    """The state without its gradient, as it passes from one supervised segment to the next."""
+    fast, slow = state
+    return None if fast is None else fast.detach(), None if slow is None else slow.detach()
 
 
 def _unit(z: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ of the true model (no learner can expect less loss); its *chance* is the score o
 none of the steps.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 UNSCORED = -100  # the label of a position nobody is asked about; also what torch's cross-entropy ignores
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Choose = Callable[[np.ndarray, slice], np.ndarray]  # tokens (B, length), positions -> answers (B, positions)
 
 
 @dataclass(frozen=True)

@@ -20,29 +20,24 @@ CELLS = ("loop", "tiny", "hierarchical")
 class Shape:
     """The dials of a model; 0 means "work it out".
 
-    block: attention; conv, a gated causal convolution of `kernel` taps (0: the whole sequence); hybrid,
-    alternating, attention last; mlp, fully connected on the whole input, for tasks that ask at the last
-    position only. heads: width/16 rounded down to a divisor of width. kv_heads: as many as heads (fewer is
-    grouped-query attention). experts: feed-forward networks per block, of which each token uses the best
-    `active`. loops: times the stack is run, its input added again each time (cell "loop"). The cell "tiny",
-    after TRM, keeps two states: in each of `loops` cycles the fast one is updated `inner` times, then the
-    slow one once, by the same stack; "hierarchical", after HRM, has a stack for each, twice the parameters.
-    noise: standard deviation of the Gaussian noise added to the state at each pass, after GRAM.
+    The cell says what a loop does. "loop" runs the stack on its state plus the input. "tiny", after TRM,
+    keeps two states: in each loop the fast one is updated `inner` times, then the slow one once, all by the
+    same stack. "hierarchical", after HRM, has a stack for each state, twice the parameters.
     """
 
     width: int = 32
-    depth: int = 2
-    block: str = "attention"
-    heads: int = 0
-    kv_heads: int = 0
+    depth: int = 2  # blocks in a stack
+    block: str = "attention"  # "conv": gated causal convolution; "hybrid": alternating, attention last; "mlp"
+    heads: int = 0  # 0: width/16, rounded down to a divisor of the width
+    kv_heads: int = 0  # 0: as many as heads; fewer is grouped-query attention
     mlp_ratio: float = 4.0
-    experts: int = 1
+    experts: int = 1  # feed-forward networks per block, of which each token uses the best `active`
     active: int = 1
-    kernel: int = 0
+    kernel: int = 0  # taps of the convolution; 0: the whole sequence
     loops: int = 1
     cell: str = "loop"
     inner: int = 2
-    noise: float = 0.0
+    noise: float = 0.0  # standard deviation of Gaussian noise added in each loop, after GRAM
 
     def __post_init__(self) -> None:
         for name, allowed in (("block", BLOCKS), ("cell", CELLS)):

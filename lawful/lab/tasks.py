@@ -8,8 +8,8 @@ nobody knows it) and ``task.chance(level)`` that of the best player who does non
 computed from the task's own tables.
 
 Some tasks know more: ``bayes(x, y)`` is the true model's loss on these very answers, ``cases()`` lists every
-case with its probability, ``held_out(rng, B)`` draws what training never shows, ``valid(x, answer)`` accepts
-any right solution.
+case with its probability, ``held_out(rng, B)`` draws what training never shows; of puzzles, ``answer(x,
+choose)`` has a player write a whole solution and ``valid(x, answer)`` accepts any right one.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .score import SOLVED, Batch, Score, blank, check, uniform
+from .score import SOLVED, Batch, Choose, Score, blank, check, uniform
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,16 @@ class Queens:
         """Whether each row of answers (n columns, clues ignored) completes its board without an attack."""
         full = np.where(x[:, : self.n] < self.n, x[:, : self.n], answer)
         return (full[:, None] == queens_boards(self.n)[None]).all(2).any(1)
+
+    def answer(self, x: np.ndarray, choose: Choose) -> np.ndarray:
+        """Write a whole board, (B, n): each from ``choose(x, positions)``, fed back to place the next."""
+        x, clue = x.copy(), x[:, : self.n]
+        board = np.empty_like(clue)
+        for j in range(self.n):
+            column = choose(x, slice(self.n + j, self.n + j + 1))[:, 0]
+            board[:, j] = np.where(clue[:, j] < self.n, clue[:, j], column)
+            x[:, self.n + 1 + j : self.n + 2 + j] = board[:, j : j + 1]
+        return board
 
     def floor(self, level: int) -> Score:
         return _queens_floor(self.n, level)
@@ -212,6 +222,16 @@ class Colouring:
         """Whether each row of answers (a colour per node) leaves every edge with two colours."""
         ends = np.array(list(combinations(range(self.nodes), 2)))
         return ~((answer[:, ends[:, 0]] == answer[:, ends[:, 1]]) & (x[:, : self.pairs] == 1)).any(1)
+
+    def answer(self, x: np.ndarray, choose: Choose) -> np.ndarray:
+        """Write a whole colouring, (B, nodes): each colour from ``choose(x, positions)``, fed back for the
+        next.
+        """
+        x, colours = x.copy(), []
+        for j in range(self.pairs, self.length):
+            colours.append(choose(x, slice(j, j + 1)))
+            x[:, j + 1 : j + 2] = 3 + colours[-1]
+        return np.concatenate(colours, axis=1)
 
     def floor(self, level: int) -> Score:
         return _colouring_floor(self.nodes, self.colours, level)

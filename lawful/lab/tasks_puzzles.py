@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .score import SOLVED, Batch, Score, blank, check, log0, uniform
+from .score import SOLVED, Batch, Choose, Score, blank, check, log0, uniform
 
 _SEARCH = 9  # the level of a sudoku cell that no round of propagation decides
 
@@ -64,6 +64,10 @@ class Sudoku4:
         """
         full = np.where(x[:, :16] < 4, x[:, :16], answer)
         return (full[:, None] == sudoku4_grids()[None]).all(2).any(1)
+
+    def answer(self, x: np.ndarray, choose: Choose) -> np.ndarray:
+        """Fill the whole grid, (B, 16), all cells at once from ``choose(x, positions)``; clues stay."""
+        return np.where(x[:, :16] < 4, x[:, :16], choose(x, slice(16, 32)))
 
     def floor(self, level: int) -> Score:
         return _sudoku_floors(self.clues)[level]

@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from .answer import solved
 from .config import VERSION, Config, as_dict, key
 from .measure import Answers, summary
-from .models import Decoder, Mlp, build, rates
+from .models import Decoder, Mlp, build, cut, rates
 from .reweight import Reweighter
 from .score import UNSCORED
 from .tasks import Task, bayes_loss
@@ -68,6 +69,7 @@ def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dic
         "flops": config.train_flops * spent,
         **(scored or {"loss": None, "levels": []}),
         "test_loops": _other_loops(model, task, config, device) if scored else [],
+        "solved": solved(model, task, config, device) if scored and hasattr(task, "answer") else None,
         "curve": run.curve(),
         "rungs": run.rungs,
         "source": getattr(task, "source", None),
@@ -118,7 +120,7 @@ class Training:
         rate = schedule(self.config, self.step / self.config.n_steps, 1 / self.config.n_steps)
         for group, base in zip(self.optimiser.param_groups, self.base):
             group["lr"] = base * rate
-        x, y, _ = (torch.from_numpy(a).to(self.device) for a in self.next_batch())
+        x, y = (torch.from_numpy(a).to(self.device) for a in self.asked())
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(
             self.device.split(":")[0], torch.bfloat16, enabled=self.config.precision == "bf16"
@@ -127,6 +129,20 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
         return loss
+
+    def asked(self) -> tuple[np.ndarray, np.ndarray]:
+        """The next batch, with the levels not to be trained on, or not yet, left unscored."""
+        levels = self.task.levels
+        top = self.config.max_level or levels[-1]
+        if self.config.curriculum:
+            unlocked = int(len(levels) * self.step / (self.config.n_steps * self.config.curriculum))
+            top = min(top, levels[min(unlocked, len(levels) - 1)])
+        while True:
+            x, y, level = self.next_batch()
+            if top < levels[-1]:
+                y = np.where(level > top, UNSCORED, y)
+            if (y != UNSCORED).any():
+                return x, y
 
     def backward(self, x: Tensor, y: Tensor) -> float:
         """Gradients of the mean loss over the segments; the state passes between them without gradient."""
@@ -142,7 +158,7 @@ class Training:
             kept = start if state is None else state
             state = model.run(e, kept, loops, noisy=True, grad_loops=config.grad_loops)
             total += self._backward(model.norm(state[1]), y)
-            state = (state[0].detach(), state[1].detach())
+            state = cut(state)
         return total / config.segments
 
     def _backward(self, hidden: Tensor, y: Tensor) -> float:
