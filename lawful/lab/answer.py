@@ -1,5 +1,4 @@
-"""Whole solutions to puzzles that have several: the share that satisfies every constraint, and what more
-tries buy.
+"""Whole solutions to puzzles that have several: how often every constraint holds, and what more tries buy.
 
 Loss says how near the model is to the exact posterior; here it must commit. A greedy answer takes the
 likeliest value at every step. A sampled one draws each value from the model or, for a model with latent

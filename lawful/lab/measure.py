@@ -14,8 +14,7 @@ from .tasks import Task
 
 @dataclass(frozen=True)
 class Answers:
-    """One entry per scored answer: loss in nats, right or not, the model's confidence, level, weight, the
-    true model's loss on the same answer (None where nobody knows it)."""
+    """One entry per scored answer, with the true model's loss on it (None where nobody knows that)."""
 
     loss: np.ndarray
     right: np.ndarray
@@ -36,9 +35,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, weight: np.ndar
 
 
 def scores(answers: Answers, outputs: int) -> dict[str, Any]:
-    """Weighted means over the answers: n, loss, loss_capped (each answer at most log outputs), accuracy, ece,
-    bayes.
-    """
+    """Weighted means over the answers; `loss_capped` counts each answer at log outputs at most."""
     w = answers.weight
     mean = lambda v: float((w * v).sum() / w.sum())  # noqa: E731
     return {

@@ -66,8 +66,7 @@ class FeedForward(nn.Module):
 
 
 class Experts(nn.Module):
-    """Each token goes to its `active` likeliest feed-forward networks, weighted by the router's
-    probabilities.
+    """Each token goes to its `active` likeliest feed-forward networks, weighted by probability.
 
     `balance` is the Switch loss of the last pass (Fedus et al. 2022, eq. 4): 1 when the load is even.
     """

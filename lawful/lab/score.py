@@ -49,9 +49,7 @@ def blank(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def check(task: str, **allowed: tuple[object, bool, str]) -> None:
-    """Raise ValueError naming the first knob whose condition fails: ``knob=(value, holds, "what is
-    allowed")``.
-    """
+    """Raise ValueError for the first knob that fails: ``knob=(value, holds, "what is allowed")``."""
     for knob, (value, holds, words) in allowed.items():
         if not holds:
             raise ValueError(f"Task {task!r}: {knob} is {value!r}; it must be {words}.")

@@ -70,8 +70,11 @@ def claim(folder: Path, key: str, seconds: float) -> bool:
 
 
 def release(folder: Path, key: str) -> None:
-    """Give the lease back."""
-    (folder / f"{key}.lease").unlink(missing_ok=True)
+    """Give the lease back, unless it has been taken over meanwhile."""
+    lease = folder / f"{key}.lease"
+    held = _read_lease(lease)
+    if held is not None and (held["pid"], held["host"]) == (os.getpid(), socket.gethostname()):
+        lease.unlink(missing_ok=True)
 
 
 def _take_away_if_stale(lease: Path) -> bool:

@@ -1,5 +1,4 @@
-"""A sweep: a grid of runs written in a TOML file, costed before it starts, run in parallel, resumed after any
-kill.
+"""A sweep: a grid of runs in a TOML file, costed before it starts, run in parallel, resumed after a kill.
 
     name = "quick"
     seed = [0, 1, 2, 3]            # a list is an axis of the grid; settings up here hold for every [[sweep]]
@@ -20,9 +19,12 @@ kill.
 Settings are those of `Config` and `Shape`, and `match_params`. Planning needs no PyTorch.
 """
 
+import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -138,9 +140,7 @@ def estimate(plan: Sweep, out: str | Path, jobs: int = 1, speed: Speed | None = 
 
 
 def shard(plan: Sweep, part: str) -> Sweep:
-    """Part "i/n" of a sweep, for n machines that share or later merge a folder: every n-th run, longest
-    first.
-    """
+    """Part "i/n" of a sweep, for n machines that share or later merge a folder: every n-th run by length."""
     try:
         i, n = (int(v) for v in part.split("/"))
         if not 1 <= i <= n:
@@ -161,18 +161,20 @@ def run(
     speed: Speed | None = None,
     show: bool = False,
 ) -> Outcome:
-    """Make every run of `plan` that is not in the folder `out` yet, longest first, and write ``runs.csv``
-    there.
+    """Make every run of `plan` not yet in the folder `out`, longest first, and write ``runs.csv`` there.
 
     `jobs` runs at a time, one thread each, through joblib: inside ``joblib.parallel_config(backend=...)`` the
-    same call runs on Dask or Ray. `timeout`, seconds per run, ends a run as "timeout". Runs that somebody
-    else is making are waited for. `show` draws progress with the time left on the terminal. Needs PyTorch.
+    same call runs on Dask or Ray (a backend of processes: threads would share PyTorch's random numbers).
+    `timeout`, seconds per run, ends a run as "timeout". Runs that somebody else is making are waited for.
+    `show` draws progress with the time left on the terminal. Needs PyTorch.
     """
+    if find_spec("torch") is None:
+        raise ImportError("Making runs needs PyTorch: pip install 'lawful[lab]'. Planning works without.")
     out, speed = Path(out), speed or Speed()
     out.mkdir(parents=True, exist_ok=True)
     todo = sorted((c for c in plan.configs if not store.done(out, key(c))), key=lambda c: -seconds(c, speed))
     found = len(plan.configs) - len(todo)
-    ended: dict[str, int] = {}
+    ended: Counter[str] = Counter()
     errors: list[str] = []
     with _Progress(sum(seconds(c, speed) for c in todo), len(todo), show) as progress:
         while todo:
@@ -181,15 +183,14 @@ def run(
                 if status == "held":
                     held.append(c)
                     continue
-                ended[status] = ended.get(status, 0) + 1
-                if error:
-                    errors.append(error)
+                ended[status] += 1
+                errors += [error] if error else []
                 progress.advance(seconds(c, speed), status)
             if len(held) == len(todo):
-                _wait()
+                time.sleep(0.5)
             todo = held
     store.write_table(out)
-    return Outcome(ended, found, tuple(errors))
+    return Outcome(dict(ended), found, tuple(errors))
 
 
 def _parallel(
@@ -207,9 +208,7 @@ def _parallel(
 def _one(
     data: dict[str, Any], out: str, expected: float, device: str, timeout: float | None
 ) -> tuple[str, str, str]:
-    """One run in a worker: (key, status, error); "found" if finished by somebody, "held" while they are at
-    it.
-    """
+    """One run in a worker: (key, status, error); "held" while somebody makes it, "found" once they have."""
     from .train import train
 
     folder, given = Path(out), from_dict(data)
@@ -224,18 +223,10 @@ def _one(
         record = train(given, device, float("inf") if timeout is None else timeout)
         store.save(folder, record)
         return name, record["status"], ""
-    except (
-        Exception
-    ) as error:  # one run that cannot be made must not end the others; it is reported at the end
+    except Exception as error:  # one run that cannot be made must not end the others; it is reported
         return name, "failed", f"run {name} (task {given.task}): {type(error).__name__}: {error}"
     finally:
         store.release(folder, name)
-
-
-def _wait() -> None:
-    import time
-
-    time.sleep(0.5)
 
 
 class _Progress:

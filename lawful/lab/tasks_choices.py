@@ -1,5 +1,4 @@
-"""Tasks where more than one answer is right (n-queens, graph colouring), and one where what was seen is a
-knob.
+"""Tasks where more than one answer is right, and one where the share of cases ever shown is a knob.
 
 The constraint tasks write their solution step by step, each step fed back, the truth drawn uniformly from all
 solutions: the floor is the entropy of that choice, by enumeration, and `valid` says whether an answer is a
@@ -18,8 +17,7 @@ from .score import SOLVED, Batch, Choose, Score, blank, check, uniform
 
 @dataclass(frozen=True)
 class Queens:
-    """Complete an n-queens board, row by row, from the queens already placed; the level is the number still
-    to place.
+    """Complete an n-queens board row by row; the level is the number of queens still to place.
 
     A solution is drawn uniformly (92 for n = 8), then the rows hidden. `chance` is the player who knows that
     columns differ but nothing of diagonals: log(k!)/k nats per hidden queen.
@@ -109,9 +107,7 @@ def queens_boards(n: int) -> np.ndarray:
 
 
 def _row_by_row(boards: np.ndarray, board: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior probability of the truth, and of the likeliest column, at each row given clues and earlier
-    rows.
-    """
+    """Posterior probability of the truth, and of the likeliest column, given clues and earlier rows."""
     n = boards.shape[1]
     same = board[:, None] == boards[None]
     alive = (same | ~shown[:, None]).all(2)
@@ -224,9 +220,7 @@ class Colouring:
         return ~((answer[:, ends[:, 0]] == answer[:, ends[:, 1]]) & (x[:, : self.pairs] == 1)).any(1)
 
     def answer(self, x: np.ndarray, choose: Choose) -> np.ndarray:
-        """Write a whole colouring, (B, nodes): each colour from ``choose(x, positions)``, fed back for the
-        next.
-        """
+        """Write a whole colouring, (B, nodes): each from ``choose(x, positions)``, fed back."""
         x, colours = x.copy(), []
         for j in range(self.pairs, self.length):
             colours.append(choose(x, slice(j, j + 1)))
@@ -274,9 +268,7 @@ def _colourings(nodes: int, colours: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache
 def _graphs(nodes: int, colours: int, edges: int) -> tuple[np.ndarray, np.ndarray]:
-    """Every colourable graph with that many edges, as 0/1 over the pairs, and which colourings are proper for
-    it.
-    """
+    """Every colourable graph with that many edges, 0/1 over the pairs, and its proper colourings."""
     chosen = np.array(list(combinations(range(nodes * (nodes - 1) // 2), edges)))
     graphs = np.zeros((len(chosen), nodes * (nodes - 1) // 2), dtype=np.int64)
     np.put_along_axis(graphs, chosen, 1, 1)
@@ -287,8 +279,7 @@ def _graphs(nodes: int, colours: int, edges: int) -> tuple[np.ndarray, np.ndarra
 
 @dataclass(frozen=True)
 class Composition:
-    """f_a(g_b(x)) with `functions` functions each side, all permutations of `values`; a share of the pairs is
-    never shown.
+    """f_a(g_b(x)), `functions` of each, permutations of `values`; a share of the pairs is never shown.
 
     Level 1 is the pairs seen in training, level 2 the others, met only in `held_out`. Every f and every g is
     seen equally often, in coverage x functions pairs. Floor 0 for who knows the functions; chance 1/values.

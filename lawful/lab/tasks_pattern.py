@@ -19,8 +19,7 @@ from .score import SOLVED, Batch, Score, blank, check, log0, of_distribution, un
 
 @dataclass(frozen=True)
 class Facts:
-    r"""Key to value, a fixed random table whose key of rank r is asked with probability $p_r \propto
-    r^{-zipf}$.
+    r"""Key to value: a fixed random table, the key of rank r asked with probability $\propto r^{-zipf}$.
 
     The key is spelt in `digits` base-`base` digits that say nothing about its rank; the value is read off at
     the last digit. Level k holds the keys of ranks $2^{k-1} \ldots 2^k - 1$. With `noise`, that share of
@@ -107,9 +106,9 @@ class Facts:
         return Score(loss=float(-(share * log0(marginal)).sum()), accuracy=float(share[marginal.argmax()]))
 
     def data_floor(self, draws: float, level: int | None = None) -> float:
-        r"""The least loss any learner can expect after `draws` random keys: $\sum_r p_r [q_r \log V + (1 -
-        q_r) h]$.
+        r"""The least loss any learner can expect after `draws` random keys.
 
+        $\sum_r p_r [q_r \log V + (1 - q_r) h]$, where
         $q_r = (1 - p_r)^{draws}$ is the chance that a key was never met, $V$ the number of values, $h$ the
         floor. Over one level or, by default, over all keys.
         """
@@ -151,8 +150,7 @@ def _answered_last(x: np.ndarray, answer: np.ndarray, level: np.ndarray) -> Batc
 
 @dataclass(frozen=True)
 class Markov:
-    r"""A fixed random Markov chain of each order in `orders`; the first token says which. The level is the
-    order.
+    r"""A fixed random Markov chain of each order in `orders`, the level; the first token says which.
 
     Logits of the next token are normal with standard deviation `sharpness`. Sequences start in the stationary
     distribution $\pi$, so every scored token has the entropy rate $-\sum_s \pi_s \sum_v P_{sv} \log P_{sv}$

@@ -59,9 +59,7 @@ class Sudoku4:
         return loss
 
     def valid(self, x: np.ndarray, answer: np.ndarray) -> np.ndarray:
-        """Whether each row of answers (16 digits, clues ignored) completes its puzzle to one of the 288
-        grids.
-        """
+        """Whether each row of answers (16 digits, clues ignored) completes its puzzle to a legal grid."""
         full = np.where(x[:, :16] < 4, x[:, :16], answer)
         return (full[:, None] == sudoku4_grids()[None]).all(2).any(1)
 
@@ -102,7 +100,7 @@ def _posterior(puzzle: np.ndarray) -> np.ndarray:
 
 
 def _rounds(puzzle: np.ndarray) -> np.ndarray:
-    """(B, 16) the round of propagation that decides each blank cell; 0 for clues, 9 if none does."""
+    """(B, 16): round of propagation that decides each blank cell; 0 for clues, 9 if none does."""
     # (B, digit, cell), so that the sums over units and peers run over the last axis
     known = np.eye(5, dtype=bool)[puzzle][..., :4].swapaxes(1, 2)
     level = np.where(known.any(1), 0, _SEARCH)
@@ -155,8 +153,7 @@ def _sudoku_floors(clues: int) -> dict[int, Score]:
 
 @dataclass(frozen=True)
 class Maze:
-    """A maze without loops on a `side` x `side` grid: from every cell, which way to the goal? The level is
-    the distance.
+    """A maze without loops: from every cell, which way to the goal? The level is the distance.
 
     The puzzle gives each cell's open sides (and marks the goal); then one question per cell that is no dead
     end. The maze is the minimum spanning tree of the grid under random weights, so the way is unique and the
@@ -211,9 +208,7 @@ class Maze:
 
 
 def _tree(side: int, rng: np.random.Generator, B: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Open sides (bits of N, E, S, W), way to the goal (0 to 3) and distance to it, each (B, cells); Prim
-    from the goal.
-    """
+    """Open sides (bits of N, E, S, W), way to the goal (0 to 3), distance to it: Prim's tree from there."""
     source, target, side_of = _edges(side)
     weight = rng.random((B, len(source) // 2))
     weight = np.concatenate([weight, weight], axis=1)  # the two directions of an edge weigh the same

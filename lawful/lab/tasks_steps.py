@@ -158,8 +158,7 @@ class Hops:
 
 @dataclass(frozen=True)
 class Carry:
-    """Addition of two numbers, least significant digit first; the level of a digit is how far down its carry
-    is decided.
+    """Addition, least significant digit first; the level of a digit is how far down its carry is decided.
 
     Level k: the k-1 digits below sum to base-1 and pass the carry on, the one below them makes or kills it,
     each with probability 1/2. In every sequence one chain of a length drawn uniformly is laid. So a player

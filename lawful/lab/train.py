@@ -182,9 +182,7 @@ class Training:
 
 
 def schedule(config: Config, done: float, one: float) -> float:
-    """The learning rate as a share of its peak, for the step that starts at share `done` and takes a share
-    `one`.
-    """
+    """The learning rate, as a share of its peak, for the step from share `done` to `done + one`."""
     if done < config.warmup:
         return (done + one) / max(config.warmup, one)
     if config.schedule == "cosine":
@@ -244,9 +242,7 @@ def evaluate(
 def _answer(
     model: Decoder | Mlp, x: np.ndarray, y: np.ndarray, config: Config, device: str, loops: int | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability of the truth, probability of the likeliest answer, and whether that is the truth; per
-    answer.
-    """
+    """Probability of the truth, of the likeliest answer, and whether that is the truth, per answer."""
     loops = loops or config.shape.loops * config.segments
     noisy = config.samples > 1
     rows = max(1, _EVAL_TOKENS // x.shape[1])
