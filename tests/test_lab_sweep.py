@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -165,6 +166,14 @@ def test_a_lease_cut_short_while_written_goes_stale(tmp_path):
     assert store.claim(tmp_path, "k", 1.0)
 
 
+def test_what_kills_leave_behind_is_removed(tmp_path):
+    for name in ("a.json", "a.lease", "b.lease", "c.1.tmp", "d.2.tmp"):
+        (tmp_path / name).write_text("")
+    os.utime(tmp_path / "c.1.tmp", (0, 0))
+    store.tidy(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.json", "b.lease", "d.2.tmp"}
+
+
 def test_a_foreign_file_among_the_runs_is_named(tmp_path):
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ValueError, match="other.json is not the record of a run"):
@@ -223,57 +232,66 @@ def test_calibration_measures_this_core():
     assert speed.measured and speed.gflops > 1 and 1e-6 <= speed.per_block < 0.1
 
 
+def kill_one_process(plan, out, finished, after):
+    """Run the sweep in a fork of this process, and kill it some time after so many runs are finished."""
+    child = multiprocessing.get_context("fork").Process(
+        target=run, args=(plan, out), kwargs={"speed": Speed()}
+    )
+    child.start()
+    wait_for(out, finished, child.is_alive)
+    time.sleep(after)
+    child.kill()
+    child.join()
+
+
 CHILD = """
-import sys, torch
-from lawful.lab.sweep import load, run
+import sys
 from lawful.lab.cost import Speed
-plan = load(sys.argv[1])
-run(plan, sys.argv[2], jobs=int(sys.argv[3]), speed=Speed())
+from lawful.lab.sweep import load, run
+run(load(sys.argv[1]), sys.argv[2], jobs=2, speed=Speed())
 """
 
 
-def killed(file, out, jobs, after):
-    """Start the sweep in a process group of its own; kill the whole group some time after its first lease."""
-    root = str(Path(__file__).parents[1])
-    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(file), str(out), str(jobs)],
-        stderr=subprocess.DEVNULL, env=environment, start_new_session=True,
-    )  # fmt: skip
-    with child:
-        while not list(out.glob("*.lease")) and child.poll() is None:
-            time.sleep(0.002)
+def kill_all_workers(plan, out, finished, after):
+    """The same with two workers: start a process group of its own, and kill the whole group."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", CHILD, str(out.parent / "little.toml"), str(out)]
+    with subprocess.Popen(
+        command, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
+    ) as child:
+        wait_for(out, finished, lambda: child.poll() is None)
         time.sleep(after)
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def same_after_kills(tmp_path, plan, whole, trials, jobs, longest):
-    rng = np.random.default_rng(5)
-    kept_before, broken_off = 0, 0
-    for trial in range(trials):
-        out = tmp_path / f"trial{trial}"
-        killed(tmp_path / "little.toml", out, jobs, rng.uniform(0, longest))
-        first = {p: p.stat().st_mtime_ns for p in out.glob("*.json")}
-        kept_before += len(first)
-        broken_off += bool(list(out.glob("*.lease")))
-        outcome = run(plan, out, speed=Speed())
-        assert outcome.found == len(first) and sum(outcome.statuses.values()) == len(plan.configs) - len(
-            first
-        )
-        assert all(p.stat().st_mtime_ns == t for p, t in first.items())  # nothing is done twice
-        assert kept(out) == whole
-        assert not list(out.glob("*.lease")) and (out / "runs.csv").exists()
-    return kept_before, broken_off
+def wait_for(out, finished, going_on):
+    while going_on() and (len(list(out.glob("*.json"))) < finished or not list(out.glob("*.lease"))):
+        time.sleep(0.001)
 
 
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
 @pytest.mark.parametrize(
-    ("trials", "jobs", "longest"),
-    [(2, 1, 0.3), pytest.param(20, 2, 1.0, marks=pytest.mark.slow)],
+    ("trials", "kill"),
+    [
+        (3, kill_one_process),
+        pytest.param(20, kill_one_process, marks=pytest.mark.slow),
+        pytest.param(4, kill_all_workers, marks=pytest.mark.slow),
+    ],
 )
-def test_killed_sweeps_resumed_are_the_sweep_uninterrupted(plan, tmp_path, trials, jobs, longest):
+def test_killed_sweeps_resumed_are_the_sweep_uninterrupted(plan, tmp_path, trials, kill):
     pytest.importorskip("torch", reason=NEEDS_TORCH)
     run(plan, tmp_path / "whole", speed=Speed())
     whole = kept(tmp_path / "whole")
-    found, broken_off = same_after_kills(tmp_path, plan, whole, trials, jobs, longest)
-    if trials > 10:  # the kills fell into the sweeps, not before or after them
-        assert 0 < found < trials * len(plan.configs) and broken_off > 0
+    rng = np.random.default_rng(5)
+    broken_off = 0
+    for trial in range(trials):
+        out = tmp_path / f"trial{trial}"
+        kill(plan, out, int(rng.integers(0, len(plan.configs) - 2)), rng.uniform(0, 0.1))
+        first = {p: p.stat().st_mtime_ns for p in out.glob("*.json")}
+        broken_off += bool(list(out.glob("*.lease")))
+        outcome = run(plan, out, speed=Speed())
+        assert outcome.found == len(first) and sum(outcome.statuses.values()) == len(whole) - len(first)
+        assert all(p.stat().st_mtime_ns == t for p, t in first.items())  # nothing is done twice
+        assert kept(out) == whole  # nothing is lost, and the losses are the same to the bit
+        assert not list(out.glob("*.lease")) and (out / "runs.csv").exists()
+    assert broken_off > trials / 2  # the kills fell into runs, not between them

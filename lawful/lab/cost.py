@@ -21,7 +21,7 @@ class Speed:
     """
 
     gflops: float = 100.0
-    per_block: float = 6e-4
+    per_block: float = 1e-3
     per_element: float = 1e-8
     measured: bool = False
 

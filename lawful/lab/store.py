@@ -77,6 +77,16 @@ def release(folder: Path, key: str) -> None:
         lease.unlink(missing_ok=True)
 
 
+def tidy(folder: Path) -> None:
+    """Remove what kills leave behind: leases of finished runs, temporary files more than an hour old."""
+    for lease in folder.glob("*.lease"):
+        if done(folder, lease.stem):
+            lease.unlink(missing_ok=True)
+    for temporary in folder.glob("*.tmp"):
+        if time.time() - temporary.stat().st_mtime > 3600:
+            temporary.unlink(missing_ok=True)
+
+
 def _take_away_if_stale(lease: Path) -> bool:
     """Remove a stale lease; True if it is gone. The rename makes sure that only one of many succeeds."""
     held = _read_lease(lease)

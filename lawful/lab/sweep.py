@@ -186,9 +186,9 @@ def run(
                 ended[status] += 1
                 errors += [error] if error else []
                 progress.advance(seconds(c, speed), status)
-            if len(held) == len(todo):
-                time.sleep(0.5)
+            time.sleep(0.5 if held else 0.0)
             todo = held
+    store.tidy(out)
     store.write_table(out)
     return Outcome(dict(ended), found, tuple(errors))
 
