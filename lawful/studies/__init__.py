@@ -16,7 +16,7 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> ModuleType:
-    """The module of a study: ``study`` computes it, ``compare`` checks it, ``run`` does both and writes the files.
+    """The module of a study: ``study`` computes it, ``check`` compares its numbers.
 
     Raises ValueError with the studies there are.
     """

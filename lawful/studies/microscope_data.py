@@ -49,7 +49,8 @@ def families(data: Any = None) -> dict[str, Family]:
     """The study's two families and those of the user's table, by name.
 
     data: None, or a table (path, frame or mapping of columns) with the columns family, size, params and any of tokens,
-    loss, and ``task/acc/0``. Raises RunsError where family, size or params are missing.
+    loss, and ``task/acc/0``. Raises RunsError where family, size or params are missing, and where a row
+    would change the study's own models.
     """
     frames = [datasets.load(name).frame for name in (SOURCE, TARGET)]
     if data is not None:
@@ -79,6 +80,12 @@ def _laid_over(frames: list[pl.DataFrame], data: Any) -> list[pl.DataFrame]:
         joined.append(
             frame.join(known.drop(column for column in added if column in frame.columns), on=KEYS, how="left")
         )
+    taken = rest.filter(rest["family"].is_in([SOURCE, TARGET]))
+    if taken.height:
+        raise RunsError(
+            f"{taken['family'][0]} has no size {taken['size'][0]} in the study",
+            file=table.name, column="size", remedy="Give a new model another family.",
+        )  # fmt: skip
     if rest.height and "params" not in rest.columns:
         raise RunsError("a new model needs its number of parameters", file=table.name, column="params")
     return [*joined, rest] if rest.height else joined

@@ -22,7 +22,7 @@ CARD, ARXIV = "loss_card", "loss"
 TRAIN = 4  # sizes that an extrapolation is fitted on
 POOR = 0.85  # adjusted R2 below which the study calls a fit poor
 STUDY_METRIC = {"arc_challenge": "acc_norm"}  # what the study took from Pythia; acc everywhere else
-FEWEST = 20  # draws that an interval is read from
+FEWEST = 10  # draws that an interval is read from
 Numbers = dict[str, Any]
 
 
@@ -83,13 +83,13 @@ def _interval_numbers(losses: Losses) -> Numbers:
     all_low, all_high = draws.interval("alpha", discard=False)
     np_low, np_high = losses.draws_np.interval("alpha", discard=False)
     low, high = draws.interval("alpha", discard=True)
-    wide = np.subtract(*reversed(losses.draws["Chinchilla"].interval("alpha", discard=True)))
+    left, right = losses.draws["Chinchilla"].interval("alpha", discard=True)
     return {
         "loss.kaplan.discarded": float(100 * (1 - draws.kept.mean())),
         "loss.kaplan.ci_all_lower": all_low, "loss.kaplan.ci_all_upper": all_high,
         "loss.kaplan.ci_np_lower": np_low, "loss.kaplan.ci_np_upper": np_high,
         "loss.claim.kaplan2020": _yes(low <= kaplan <= high), "loss.kaplan2020": kaplan,
-        "loss.claim.wider": _yes(wide > high - low),
+        "loss.claim.wider": _yes(right - left > high - low),
     }  # fmt: skip
 
 
@@ -172,9 +172,12 @@ def correlation_numbers(family: Family) -> Numbers:
     mean = np.mean([family.accuracies[task, "acc"] for task in family.tasks], axis=0)
     for key, column in (("correlation", CARD), ("correlation.arxiv", ARXIV)):
         drop, gain = -np.diff(family.losses[column]), np.diff(mean)
-        pearson, spearman = pearsonr(drop, gain), spearmanr(drop, gain)
-        out |= {f"{key}.r": float(pearson[0]), f"{key}.r_p": float(pearson[1]), f"{key}.rho": float(spearman[0]),
-                f"{key}.rho_p": float(spearman[1]), f"{key}.pairs": len(drop)}  # fmt: skip
+        pearson: Any = pearsonr(drop, gain)
+        spearman: Any = spearmanr(drop, gain)
+        out |= {
+            f"{key}.r": float(pearson.statistic), f"{key}.r_p": float(pearson.pvalue),
+            f"{key}.rho": float(spearman.statistic), f"{key}.rho_p": float(spearman.pvalue), f"{key}.pairs": len(drop),
+        }  # fmt: skip
     return out
 
 
