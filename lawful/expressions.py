@@ -70,12 +70,10 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
         chosen = frame.select(_translate(tree, column, text).alias("chosen"))["chosen"]
     except pl.exceptions.PolarsError as error:
         reason = str(error).splitlines()[0]
-        remedy = "Compare text with quoted text and numbers with numbers."
-        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source, remedy=remedy) from None
-    if chosen.dtype != pl.Boolean:
-        raise RunsError(f"where {text!r} is not true or false but {chosen.dtype}", allowed=_ALLOWED)
-    chosen = chosen.fill_null(False)
-    return (chosen.to_list() * frame.height) if len(chosen) == 1 else chosen.to_list()
+        raise RunsError(f"where {text!r} does not fit the columns ({reason})", file=source) from None
+    if chosen.dtype != pl.Boolean or len(chosen) != frame.height:
+        raise RunsError(f"where {text!r} is not true or false of every row", allowed=_ALLOWED)
+    return chosen.fill_null(False).to_list()
 
 
 def _translate(node: ast.AST, column: Callable[[str], "pl.Expr"], text: str) -> "pl.Expr":

@@ -106,20 +106,14 @@ def _charges(shape: Shape, convention: str) -> dict[str, int]:
     }
 
 
-def _streams(
-    shape: Shape, tokens: float, source_tokens: float | None
-) -> list[tuple[float, dict[str, float]]]:
+def _streams(shape: Shape, tokens: float, source_tokens: float | None) -> list[tuple[float, dict[str, float]]]:
     """(tokens, what each of them meets) of the decoder and, if there is one, of the encoder."""
     if not shape.encoder_layers:
         if source_tokens is not None:
-            raise ValueError(
-                "training_flops: source_tokens is for encoder-decoders; this Shape has no encoder."
-            )
+            raise ValueError("training_flops: source_tokens is for encoder-decoders; this Shape has no encoder.")
         return [(tokens, _met(shape, weights(shape, active=True, unrolled=True), shape.depth, shape.context))]
     if source_tokens is None:
-        raise ValueError(
-            "training_flops: an encoder-decoder needs source_tokens, the tokens its encoder reads."
-        )
+        raise ValueError("training_flops: an encoder-decoder needs source_tokens, the tokens its encoder reads.")
     _check_amount("training_flops: source_tokens", source_tokens)
     cross = cross_weights(shape)
     embedding = shape.vocab * shape.width
@@ -190,9 +184,7 @@ def _counted_inference(shape: Shape | float, prompt_tokens: float, generated_tok
         raise ValueError(f"inference_flops: convention 'counted' needs a Shape, got the number {shape!r}.")
     _refuse_encoder(shape, "inference_flops")
     if shape.patch:
-        raise ValueError(
-            "inference_flops: a vision transformer generates nothing; use a third of training_flops."
-        )
+        raise ValueError("inference_flops: a vision transformer generates nothing; use a third of training_flops.")
     if prompt_tokens < 1 or tokens > shape.context:
         raise ValueError(
             f"inference_flops: prompt_tokens ({prompt_tokens}) must be at least 1 and, with generated_tokens"

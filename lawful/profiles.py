@@ -5,8 +5,9 @@ threshold are the interval. It may be lopsided, and it may have no end: then the
 on which side. Two uses: a parameter is moved by fixing its slot (`profile`); a prediction by adding one more point that
 pulls the law there (`prediction_profile`), since the best fit under such a pull is a point of the prediction's profile.
 
-Thresholds, for least squares with n points and p parameters: RSS <= RSS_min (1 + F(level; 1, n - p) / (n - p)), exact for
-a linear law with normal errors (Bates and Watts 1988, section 6.1.2). Binomial: half the chi2 quantile on the half deviance.
+Thresholds, for least squares with n points and p parameters: RSS <= RSS_min (1 + F(level; 1, n - p) / (n - p)), exact
+for a linear law with normal errors (Bates and Watts 1988, section 6.1.2). Binomial: half the chi2 quantile on the half
+deviance.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _STEPS = np.array([0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 100, 2
 class Profile:
     """values (m,) of one parameter and the best objective at each, in units of the threshold (1 = the edge).
 
-    lower, upper: the interval. open_below, open_above: the threshold was not reached within the scan, so the interval has
-    no end there and lower or upper is only the last value tried. best: the estimate of a better optimum, if one turned up.
+    lower, upper: the interval. open_below, open_above: the threshold was not reached within the scan, so the interval
+    has no end there and lower or upper is only the last value tried.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Profile:
 
 
 def threshold(fit: Fit, level: float) -> float:
-    """How much the objective may rise: RSS_min F / (2 (n - p)) for least squares, chi2 / 2 for the binomial deviance."""
+    """How much the objective may rise: RSS_min F / (2 (n - p)) for least squares, chi2 / 2 for binomial deviances."""
     from scipy.special import chdtri, stdtrit
 
     if fit.objective.binomial:
@@ -67,9 +68,9 @@ def threshold(fit: Fit, level: float) -> float:
 def profile(fit: Fit, name: str, level: float = 0.95, limits: tuple[float, float] | None = None) -> Profile:
     """The profile of one free number of a fit (a name in ``fit.estimates``) and its interval.
 
-    limits: how far to scan (default: exponents from 1e-3 to 10, other positive parameters three decades each way, free
-    ones ten times the level of the data each way, bounded ones to their bounds).
-    Raises ValueError for an unknown name, or an objective that has no likelihood (Huber, LAD, envelope: use a bootstrap).
+    limits: how far to scan (default: exponents from 1e-3 to 10, other positive parameters three decades each way,
+    free ones ten times the level of the data each way, bounded ones to their bounds).
+    Raises ValueError for an unknown name, or an objective without a likelihood (Huber, LAD, envelope: use a bootstrap).
     """
     if name not in fit.estimates:
         raise ValueError(f"the fit has no free number {name!r}; it has {', '.join(fit.estimates)}")
@@ -176,7 +177,7 @@ def _solve_at(model: Model, fit: Fit, at: np.ndarray, start: np.ndarray, k: int)
 
 
 def _between_crossings(grid: np.ndarray, excess: np.ndarray) -> np.ndarray:
-    """Slot values where the profile should cross 1, by the secant of its square root, in the cells that hold a crossing."""
+    """Slot values where the profile should cross 1, by the secant of its square root in the cells of the crossings."""
     inside = excess <= 1
     cell = np.flatnonzero(inside[1:] != inside[:-1])
     root = np.sqrt(np.maximum(np.where(np.isfinite(excess), excess, 1e6), 0.0))
@@ -203,7 +204,8 @@ def _summarise(
     found = ()
     if least < fit.F * (1 - 1e-6):
         found = (Finding(
-            "better_optimum", "warning", f"Profiling {name} found an optimum {1 - least / fit.F:.2%} better than the fit's.",
+            "better_optimum", "warning",
+            f"Profiling {name} found an optimum {1 - least / fit.F:.2%} better than the fit's.",
             (), "Fit again with more starts (count=).",
         ),)  # fmt: skip
     return Profile(

@@ -23,7 +23,7 @@ from lawful.findings import RunsError as RunsError
 from lawful.findings import listed
 from lawful.quantities import did_you_mean, find, lookup
 from lawful.runs_columns import convert_units, make_numeric, map_columns, parse_mapping
-from lawful.tables import load, to_native
+from lawful.tables import Table, load, to_native
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,16 +76,7 @@ class Runs:
         if column is None:
             known = [*self.frame.columns, *(lookup(c).symbol for c in self.frame.columns if find(c))]
             raise RunsError(f"there is no column {name!r}{did_you_mean(name, known)}", file=self.source, column=name)
-        series = self.frame[column]
-        if series.dtype.is_numeric() or str(series.dtype) == "Boolean":
-            return np.array([np.nan if v is None else v for v in series.to_list()], dtype=float)
-        values = series.to_list()
-        if not series.dtype.is_nested() or len({len(v) if v is not None else -1 for v in values}) > 1:
-            return np.array(
-                [None if v is None else np.asarray(v) for v in values] if series.dtype.is_nested() else values,
-                dtype=object,
-            )
-        return np.array(values, dtype=float)
+        return _array(self.frame[column])
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
@@ -218,6 +209,7 @@ def read(
     units: Mapping[str, str] | None = None,
     target: str | None = None,
     run: str | None = None,
+    need: Sequence[str] | None = None,
     flops_tolerance: float = 1.5,
     name: str | None = None,
 ) -> Runs:
@@ -229,16 +221,28 @@ def read(
     by: columns whose values are groups. weights: a column of positive weights.
     units: units other than the vocabulary's: ``{"N": "billions", "L": "bits", "accuracy": "percent"}``.
     target: the outcome (loss if it is there). run: the column that names the run, if runs have several rows.
+    need: columns without which a row is dropped; by default the design variables mapped, or N and D (C if one
+        of them is absent) if none is mapped. Target, weights, run and groups are needed always.
     flops_tolerance: the factor by which C may differ from 6ND. name: what to call a source that is no file.
 
-    A row is dropped, and listed, if the target, a weight, a group or a mapped column is missing, not finite
-    or not positive; if no design variable is mapped, N and D (C, if one of them is absent) count as mapped.
-    Whatever else a law needs is for `Runs.complete`. Raises RunsError and FileNotFoundError.
+    Dropped rows are listed in the result. Raises RunsError and FileNotFoundError.
     """
     explicit = parse_mapping(columns)
-    table, named, notes = map_columns(load(source, name), explicit)
-    table, stated, converted = convert_units(make_numeric(table, named), named, units or {})
-    runs = Runs(
+    runs = replace(_enter(load(source, name), explicit, units or {}), flops_tolerance=flops_tolerance)
+    runs = _with_roles(runs, target, by, weights, run)
+    runs = _chosen(runs, where) if where is not None else runs
+    runs = _drop(_drop_duplicates(runs), _needed(runs, explicit, need))
+    checks.refuse(runs)
+    return runs
+
+
+def _enter(table: Table, columns: Mapping[str, str], units: Mapping[str, str]) -> Runs:
+    """The table under canonical names and in canonical units, not yet checked."""
+    table, named, notes = map_columns(table, columns)
+    table, stated, converted = convert_units(make_numeric(table, named), named, units)
+    if not table.rows:
+        raise RunsError("the table has a header and 0 rows", file=table.name, remedy="Write one row per run.")
+    return Runs(
         frame=table.frame,
         rows=table.rows,
         source=table.name,
@@ -247,17 +251,12 @@ def read(
         notes=(*notes, *converted),
         place=table.place,
         native=table.native,
-        flops_tolerance=flops_tolerance,
     )
-    if not len(runs):
-        raise RunsError("the table has a header and 0 rows", file=runs.source, remedy="Write one row per run.")
-    runs = _with_roles(runs, target, by, weights, run)
-    if where is not None:
-        kept = runs.where(where)
-        runs = replace(kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}.")))
-    runs = _drop(_drop_duplicates(runs), _needed(runs, explicit))
-    checks.refuse(runs)
-    return runs
+
+
+def _chosen(runs: Runs, where: str) -> Runs:
+    kept = runs.where(where)
+    return replace(kept, notes=(*kept.notes, _note("where", f"{len(kept)} of {len(runs)} rows have {where}.")))
 
 
 def _note(code: str, text: str) -> Finding:
@@ -284,11 +283,11 @@ def _with_roles(
     )
 
 
-def _needed(runs: Runs, explicit: Mapping[str, str]) -> list[str]:
+def _needed(runs: Runs, explicit: Mapping[str, str], need: Sequence[str] | None) -> list[str]:
     """The columns without which a row says nothing."""
     mapped = [lookup(key) for key in explicit]
-    design = [quantity.column for quantity in mapped]
-    if all(quantity.topic == "What is measured" for quantity in mapped):
+    design = [quantity.column for quantity in mapped] if need is None else [runs._known(c) for c in need]
+    if need is None and all(quantity.topic == "What is measured" for quantity in mapped):
         design += [column for column in ("params", "tokens") if column in runs.frame.columns]
         design += ["params_nonembed"] if "params" not in design and "params_nonembed" in runs else []
         design += ["flops"] if "flops" in runs and not {"params", "tokens"} <= set(design) else []
@@ -351,6 +350,21 @@ def _drop_duplicates(runs: Runs) -> Runs:
     kept = runs.take(i for i in range(len(runs)) if i not in copies)
     text = f"{len(copies)} rows repeat another in every column and were dropped."
     return replace(kept, dropped=(*runs.dropped, *dropped), notes=(*runs.notes, _note("duplicates", text)))
+
+
+def _array(series: "pl.Series") -> np.ndarray:
+    import polars as pl
+
+    if series.dtype.is_numeric() or series.dtype == pl.Boolean:
+        return series.cast(pl.Float64).to_numpy(writable=True)
+    values = series.to_list()
+    if not series.dtype.is_nested():
+        return np.array(values, dtype=object)
+    if len({None if value is None else len(value) for value in values}) == 1 and values[0] is not None:
+        return np.array(values, dtype=float)
+    ragged = np.empty(len(values), dtype=object)
+    ragged[:] = [None if value is None else np.asarray(value) for value in values]
+    return ragged
 
 
 def _plain(value: Any) -> Any:

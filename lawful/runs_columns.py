@@ -56,43 +56,59 @@ def map_columns(table: Table, columns: Mapping[str, str]) -> tuple[Table, dict[s
 
     What the user maps wins. Everything else is recognised by name; unknown columns stay as they are.
     """
-    frame, notes = table.frame, []
+    frame = table.frame
     named: dict[str, str] = {}
     for key, column in columns.items():
         if column not in frame.columns:
-            raise RunsError(
-                f"there is no column {column!r}{did_you_mean(column, frame.columns)}",
-                file=table.name,
-                column=column,
-            )
+            near = did_you_mean(column, frame.columns)
+            raise RunsError(f"there is no column {column!r}{near}", file=table.name, column=column)
         named[lookup(key).column] = column
-    for canonical, candidates in _recognised(table, set(named.values())).items():
+    notes = _recognise(table, named)
+    selected = []
+    for column in frame.columns:
+        names = [canonical for canonical, source in named.items() if source == column] or [column]
+        if names == [column] and (displaced := _answers_for(column, named)):
+            names = [f"{column}_other"]
+            text = (
+                f"{named[displaced]} is used as {displaced}; the {frame.height} values of the file's own "
+                f"column {column} are kept as {column}_other."
+            )
+            notes.append(Finding("unused-column", "note", text))
+        selected += [frame[column].alias(name) for name in names]
+    return replace(table, frame=frame.select(selected)), named, notes
+
+
+def _answers_for(column: str, named: Mapping[str, str]) -> str | None:
+    """The quantity that this column's name would stand for although another column holds it."""
+    quantity = find(column)
+    if quantity is None or named.get(quantity.column, column) == column:
+        return None
+    return quantity.column if column in (quantity.symbol, quantity.column) else None
+
+
+def _recognise(table: Table, named: dict[str, str]) -> list[Finding]:
+    """Add to the mapped columns those whose names are known; two candidates for a number are an error."""
+    notes = []
+    for canonical, candidates in _candidates(table, set(named.values())).items():
         if canonical in named:
             continue
         if canonical in candidates or len(candidates) == 1:
             named[canonical] = canonical if canonical in candidates else candidates[0]
-        elif find(canonical).kind != "label":  # pyright: ignore[reportOptionalMemberAccess]
+        elif lookup(canonical).kind != "label":
             raise RunsError(
                 f"the columns {' and '.join(map(repr, candidates))} could each be {canonical}",
                 file=table.name,
                 column=candidates[0],
                 remedy=f"Say which: columns={{{lookup(canonical).symbol!r}: {candidates[0]!r}}}.",
             )
-        if len(candidates) > 1 and canonical in named:
-            others = [c for c in candidates if c != named[canonical]]
-            text = f"{len(others)} more columns could be {canonical} and are left alone: {', '.join(others)}."
+        if len(candidates) > 1:
+            others = [c for c in candidates if c != named.get(canonical)]
+            text = f"{len(others)} more columns could be {canonical} and are left as they are: {others}."
             notes.append(Finding("unused-column", "note", text))
-    taken = set(named.values())
-    renames = {column: canonical for canonical, column in named.items()}
-    for canonical in named:
-        if canonical in frame.columns and canonical not in taken:
-            renames[canonical] = f"{canonical}_other"
-            text = f"The file's own column {canonical} is kept as {canonical}_other; {named[canonical]} is used."
-            notes.append(Finding("unused-column", "note", text))
-    return replace(table, frame=frame.rename(renames)), named, notes
+    return notes
 
 
-def _recognised(table: Table, taken: set[str]) -> dict[str, list[str]]:
+def _candidates(table: Table, taken: set[str]) -> dict[str, list[str]]:
     """Canonical name -> the columns of the file that could be it; text is never taken for a number."""
     candidates: dict[str, list[str]] = {}
     for column in table.frame.columns:
@@ -184,7 +200,7 @@ def convert_units(
         stated[quantity.column] = unit
         if unit != allowed[0]:
             frame = frame.with_columns(_converted(frame[quantity.column], unit))
-            text = f"{named[quantity.column]} was read as {unit} and is now in {quantity.unit}."
+            text = f"{frame.height} values of {named[quantity.column]} were converted from {unit}."
             notes.append(Finding("unit", "note", text))
     for canonical, column in named.items():
         if canonical not in stated:

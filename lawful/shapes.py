@@ -126,9 +126,7 @@ def _usual_values(shape: Shape) -> dict[str, int]:
     usual = {"kv_heads": shape.heads}
     if shape.head_dim == 0:
         if shape.width % shape.heads:
-            raise ValueError(
-                f"Shape: width {shape.width} is not a multiple of heads {shape.heads}; give head_dim."
-            )
+            raise ValueError(f"Shape: width {shape.width} is not a multiple of heads {shape.heads}; give head_dim.")
         usual["head_dim"] = shape.width // shape.heads
     if shape.ffn_width == 0 and shape.gated:
         raise ValueError("Shape: a gated feed-forward layer needs ffn_width; no single usual value exists.")
@@ -215,15 +213,9 @@ PARAMETER_CONVENTIONS: dict[str, _ParameterRule] = {
     "active": _ParameterRule("total, with the experts one token visits", "stored", True, ()),
     "non_embedding": _ParameterRule("total less embeddings, positions and output head", "none"),
     "active_non_embedding": _ParameterRule("non_embedding, with the experts one token visits", "none", True),
-    "kaplan2020": _ParameterRule(
-        "arXiv 2001.08361 Table 1: matrices of the blocks", "none", True, _KAPLAN_OMITS
-    ),
-    "hoffmann2022": _ParameterRule(
-        "arXiv 2203.15556 Table A9: total less the norms", "stored", False, ("norms",)
-    ),
-    "porian2024": _ParameterRule(
-        "arXiv 2406.19146: Kaplan's and the output head", "one", True, _KAPLAN_OMITS
-    ),
+    "kaplan2020": _ParameterRule("arXiv 2001.08361 Table 1: matrices of the blocks", "none", True, _KAPLAN_OMITS),
+    "hoffmann2022": _ParameterRule("arXiv 2203.15556 Table A9: total less the norms", "stored", False, ("norms",)),
+    "porian2024": _ParameterRule("arXiv 2406.19146: Kaplan's and the output head", "one", True, _KAPLAN_OMITS),
     "bhagia2024": _ParameterRule("arXiv 2412.04403: blocks and one vocabulary matrix", "one"),
 }
 

@@ -258,14 +258,10 @@ def bootstrap_mean(
     check_level(level)
     array = vector("values", values, 2)
     groups = strata_groups(strata, same_length(values=array, strata=strata))
-    estimate, replicates, leave_one_out = _replicate_mean(
-        array, groups, resamples, np.random.default_rng(seed)
-    )
+    estimate, replicates, leave_one_out = _replicate_mean(array, groups, resamples, np.random.default_rng(seed))
     interval = bca_interval(replicates, estimate, leave_one_out, groups, level)
     interval = interval or percentile_interval(replicates, level)
-    few = (
-        (f"n = {len(array)} is few: the bootstrap interval is optimistic.",) if len(array) < FEW_UNITS else ()
-    )
+    few = (f"n = {len(array)} is few: the bootstrap interval is optimistic.",) if len(array) < FEW_UNITS else ()
     return StatResult(
         test=name,
         estimate=estimate,

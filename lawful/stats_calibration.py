@@ -1,7 +1,7 @@
 """Calibration: does a confidence of 0.8 mean right in 8 of 10?
 
 The expected calibration error (ECE) is a sum of absolute gaps, so it is positive even for a perfectly
-calibrated model: with 200 answers and 15 bins often 0.06. It is therefore shown beside the value that a
+calibrated model: with 200 answers and 15 bins about 0.06. It is therefore shown beside the value that a
 perfectly calibrated model with the same confidences would get, and tested against it.
 """
 
@@ -97,9 +97,7 @@ def expected_calibration_error(
     expected, smallest = float(worlds.mean()), 1 / (1 + resamples)
     verdict = f"not calibrated: {number(ece)} against {number(expected)} if it were (p = {number(p)})"
     if p > alpha:
-        verdict = (
-            f"{CANNOT_TELL} from a calibrated model, which would get {number(expected)} (p = {number(p)})"
-        )
+        verdict = f"{CANNOT_TELL} from a calibrated model, which would get {number(expected)} (p = {number(p)})"
     return StatResult(
         test=f"ECE, {bins} {binning} bins",
         estimate=ece,

@@ -1,9 +1,8 @@
 """Two systems over benchmarks and levels, in one call.
 
 Every cell, every pooled row and the trend over levels is one comparison of the family, and the correction
-counts them all (and those planned but not shown). Rows pooled over cells weigh every unit alike; a separate
-row takes the
-*benchmark* as the unit, which is the only one that speaks about other benchmarks.
+counts them all (and those planned but not shown). Rows pooled over cells weigh every unit alike. A separate
+row takes the benchmark as the unit: it is the only one that speaks about other benchmarks.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class ComparisonRow:
 
     `scope` is "cell", "benchmark" (pooled over levels), "level" (pooled over benchmarks), "all" or
     "benchmarks as units". `effect` is g_z, None where the metric is no mean over units or the differences do
-    not vary.
+    not vary or are only two.
     """
 
     scope: str
@@ -168,9 +167,7 @@ def _test_row(
     else:
         interval = test.interval if not binary else flip(a, b).interval
     spread = n > 2 and (a - b).std() > 1e-12 * max(np.abs(a).max(), np.abs(b).max(), 1e-300)
-    effect = (
-        cohens_d(a, b, unit=data.unit, resamples=resamples, level=confidence, seed=seed) if spread else None
-    )
+    effect = cohens_d(a, b, unit=data.unit, resamples=resamples, level=confidence, seed=seed) if spread else None
     return test, interval or (-np.inf, np.inf), effect
 
 
@@ -197,9 +194,7 @@ def _trend(rows: list[ComparisonRow], levels: Sequence[Hashable], level: float) 
     scopes = ("level",) if any(r.scope == "level" for r in rows) else ("cell",)
     by_level = {r.level: r.difference for r in rows if r.scope in scopes}
     if len(set(levels)) != len(levels) or set(levels) != set(by_level):
-        raise ValueError(
-            f"levels must name each level once, in order; got {list(levels)}, seen {list(by_level)}."
-        )
+        raise ValueError(f"levels must name each level once, in order; got {list(levels)}, seen {list(by_level)}.")
     return level_correlation(range(len(levels)), [by_level[k] for k in levels], level=level)
 
 
@@ -243,39 +238,29 @@ def compare_systems(
     check_choice("correction", correction, CORRECTIONS)
     check_level(confidence)
     threshold(alpha, 1)
-    named = {
-        "system": system,
-        "score": score,
-        "unit": unit,
-        "benchmark": benchmark,
-        "level": level,
-        "truth": truth,
-    }
+    named = dict(system=system, score=score, unit=unit, benchmark=benchmark, level=level, truth=truth)
     pair, cells = paired_cells(table_columns(table, named), systems)
     crossed = check_crossed(cells, crossed, unit)
     if metric is not None and crossed and len(cells) > 1:
-        raise ValueError(
-            "metric with crossed=True is not supported: score each unit first and compare the scores."
-        )
+        raise ValueError("metric with crossed=True is not supported: score each unit, compare the scores.")
     plan = _plan(cells)
     family = _family(len(plan) + (levels is not None), planned)
     draws = check_resamples(resamples or max(9999, 2 * resamples_needed(alpha, family)))
     rng = np.random.default_rng(seed)
     rows = [_row(p, _gather(p, crossed, metric, unit), metric, draws, confidence, rng) for p in plan]
-    trend = None if levels is None else _trend(rows, levels, confidence)
-    p_values = [r.test.p for r in rows] + ([] if trend is None else [trend.p])
+    trends = [] if levels is None else [_trend(rows, levels, confidence)]
+    p_values = [r.test.p for r in rows] + [t.p for t in trends]
     adjusted = adjust_p(np.array(p_values, dtype=float), correction, family)
     judged = [_with_adjusted(r, float(p), alpha, family, pair) for r, p in zip(rows, adjusted)]
-    if trend is not None:
-        trend = _trend_with_adjusted(trend, float(adjusted[-1]), alpha, family)
-    warnings = [w for r in judged for w in r.warnings] + list(trend.warnings if trend else ())
+    trends = [_trend_with_adjusted(t, float(adjusted[-1]), alpha, family) for t in trends]
+    warnings = [w for r in [*judged, *trends] for w in r.warnings]
     return Comparison(
         systems=pair,
         unit=unit,
         crossed=crossed,
         metric="mean score" if metric is None else getattr(metric, "__name__", "metric"),
         rows=tuple(judged),
-        trend=trend,
+        trend=trends[0] if trends else None,
         correction=correction,
         planned=family,
         alpha=alpha,

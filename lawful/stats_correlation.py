@@ -119,7 +119,7 @@ def correlation_from_r(
         alpha=alpha,
         level=level,
         verdict=_correlation_words(r, p, alpha, interval),
-        warnings=_power_warning(n, needed, power, rho),
+        warnings=_power_warning(n, needed, power, rho) + _no_interval(interval),
         details={"critical": needed, "power": power, "power_at": rho},
     )
 
@@ -129,6 +129,10 @@ def _correlation_words(r: float, p: float, alpha: float, interval: tuple[float, 
         return f"{CANNOT_TELL}: r = {number(r)}, interval {interval_words(interval)}, p = {number(p)}"
     direction = "rise together" if r > 0 else "one falls as the other rises"
     return f"{direction}: r = {number(r)}, interval {interval_words(interval)}"
+
+
+def _no_interval(interval: tuple[float, float] | None) -> tuple[str, ...]:
+    return () if interval else ("The order is perfect, |r| = 1: no interval formula holds there; p is all there is.",)
 
 
 def _power_warning(n: int, needed: float, power: float, rho: float) -> tuple[str, ...]:
@@ -184,7 +188,8 @@ def correlation(
         alpha=alpha,
         level=level,
         verdict=words,
-        warnings=reach_warning(smallest, alpha, "take more levels, or a regression on instances"),
+        warnings=reach_warning(smallest, alpha, "take more levels, or a regression on instances")
+        + _no_interval(interval),
         details={"exact": n <= _EXACT_POINTS},
     )
 

@@ -216,9 +216,7 @@ def against_chance(
     accuracy, chance = vector("accuracy", accuracy), vector("chance", chance)
     count = same_length(tasks=tasks, accuracy=accuracy, n=n, chance=chance)
     if len(set(tasks)) < count:
-        raise ValueError(
-            "tasks must be named once each; make the model part of the name where there are several."
-        )
+        raise ValueError("tasks must be named once each; make the model part of the name where there are several.")
     outside = np.flatnonzero((accuracy < 0) | (accuracy > 1))
     if len(outside):
         raise ValueError(

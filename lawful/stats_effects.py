@@ -82,9 +82,7 @@ def _columns(x: Floats, y: Floats, variant: str) -> tuple[Floats, Groups, Callab
 
     def d_s(m: Floats) -> Floats:
         # A draw keeps n rows of x and k of y; leaving one row out is centred within its own sample by BCa.
-        mx, sx, my, sy = (
-            np.moveaxis(m, -1, 0) * total / np.array([n, n, k, k]).reshape(4, *[1] * (m.ndim - 1))
-        )
+        mx, sx, my, sy = np.moveaxis(m, -1, 0) * total / np.array([n, n, k, k]).reshape(4, *[1] * (m.ndim - 1))
         pooled = (n * (sx - mx**2) + k * (sy - my**2)) / (total - 2)
         return _divide(mx - my + shift, pooled, x.var() + y.var())
 
@@ -125,9 +123,7 @@ def cohens_d(
     d = float(statistic(columns.mean(axis=0)))
     spread = (x - y).std() if variant == "d_z" else x.std() + y.std()
     if not np.isfinite(d) or spread <= 1e-12 * max(np.abs(x).max(), np.abs(y).max()):
-        raise ValueError(
-            f"{variant} is undefined: the standard deviation is zero. Report the raw difference."
-        )
+        raise ValueError(f"{variant} is undefined: the standard deviation is zero. Report the raw difference.")
     J = hedges_factor(df)
     factor = J if hedges else 1.0
     replicates = statistic(resample_means(columns, groups, resamples, np.random.default_rng(seed)))

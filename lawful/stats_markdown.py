@@ -22,9 +22,7 @@ def comparison_report(comparison: Comparison) -> str:
 
 
 def _table_line(row: ComparisonRow) -> str:
-    name = {"level": "all", "all": "all", BENCHMARKS_AS_UNITS: BENCHMARKS_AS_UNITS}.get(
-        row.scope, row.benchmark
-    )
+    name = {"level": "all", "all": "all", BENCHMARKS_AS_UNITS: BENCHMARKS_AS_UNITS}.get(row.scope, row.benchmark)
     level = "" if row.level is None and row.scope == "cell" else ("all" if row.level is None else row.level)
     effect = "-"
     if row.effect is not None:
@@ -73,11 +71,7 @@ def _findings(c: Comparison) -> list[str]:
 
 def _methods(c: Comparison) -> str:
     tests = ", ".join(dict.fromkeys(r.test.test for r in c.rows))
-    pooled = (
-        "averaged within a unit over its cells"
-        if c.crossed
-        else "every unit counts once, drawn inside its cell"
-    )
+    pooled = "averaged within a unit over its cells" if c.crossed else "every unit counts once, drawn inside its cell"
     return (
         f"Scores: {c.metric}. Unit of resampling: {c.unit}. Tests: {tests}. Intervals: BCa bootstrap, or "
         "below "

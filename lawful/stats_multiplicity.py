@@ -31,9 +31,7 @@ def adjust_p(p: ArrayLike, method: str = "holm", planned: int | None = None) -> 
         raise ValueError(f"p must lie in [0, 1]; got {outside[0]}.")
     m = len(shown) if planned is None else planned
     if m != int(m) or m < len(shown):
-        raise ValueError(
-            f"planned must be a whole number of at least the {len(shown)} p-values shown; got {m!r}."
-        )
+        raise ValueError(f"planned must be a whole number of at least the {len(shown)} p-values shown; got {m!r}.")
     if method == "bonferroni":
         return np.minimum(1.0, m * shown)
     if method == "bh":

@@ -48,9 +48,7 @@ def table_columns(table: Any, needed: Mapping[str, str | None]) -> dict[str, lis
         if column not in available:
             near = get_close_matches(column, list(available), n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"{argument}: the table has no column {column!r}; it has {list(available)}.{hint}"
-            )
+            raise ValueError(f"{argument}: the table has no column {column!r}; it has {list(available)}.{hint}")
         values = available[column]
         found[argument] = values.tolist() if isinstance(values, np.ndarray) else list(values)
     lengths = {needed[k]: len(v) for k, v in found.items()}
@@ -63,9 +61,7 @@ def _check_systems(seen: Sequence[Hashable], systems: Sequence[Hashable] | None)
     if systems is None:
         systems = list(dict.fromkeys(seen))
     if len(systems) != 2 or systems[0] == systems[1]:
-        raise ValueError(
-            f"Two systems are compared; got {list(systems)}. Name the two with systems=(first, second)."
-        )
+        raise ValueError(f"Two systems are compared; got {list(systems)}. Name the two with systems=(first, second).")
     missing = [s for s in systems if s not in set(seen)]
     if missing:
         raise ValueError(f"systems: {missing[0]!r} is not in the table; it has {list(dict.fromkeys(seen))}.")
@@ -154,7 +150,6 @@ def check_crossed(cells: Sequence[PairedCell], crossed: bool | None, column: str
     if crossed and any(s != sets[0] for s in sets):
         uneven = next(cell for cell, s in zip(cells, sets) if s != sets[0])
         raise ValueError(
-            f"crossed=True needs every unit in every cell; {uneven.name} has other units than "
-            f"{cells[0].name}."
+            f"crossed=True needs every unit in every cell; {uneven.name} has other units than {cells[0].name}."
         )
     return bool(crossed)

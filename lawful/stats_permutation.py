@@ -13,7 +13,7 @@ typical values", JASA 64), so five units bound nothing at 95 %, just as they can
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from math import comb, floor
+from math import comb, floor, log2
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -100,7 +100,7 @@ def _metric_swap(
 ) -> dict:
     a, b = np.asarray(a), np.asarray(b)
     movable = np.flatnonzero((a != b).reshape(len(a), -1).any(axis=1))
-    exact = 2.0 ** len(movable) <= resamples + 1
+    exact = len(movable) <= log2(resamples + 1)
     count = 2 ** len(movable) if exact else resamples
 
     def contrast(left: np.ndarray, right: np.ndarray) -> float:
@@ -117,7 +117,7 @@ def _metric_swap(
     for i in range(count):
         bits = (i >> np.arange(len(movable))) & 1 if exact else rng.integers(2, size=len(movable))
         hits += abs(difference(movable[bits == 1])) >= abs(observed) * (1 - 1e-12) - 1e-15
-    smallest = min(1.0, 2.0 ** (1 - min(len(movable), 1000)))
+    smallest = min(1.0, 2.0 ** (1 - len(movable)))
     return {
         "estimate": observed,
         "p": hits / count if exact else (1 + hits) / (1 + count),
@@ -194,7 +194,6 @@ def unpaired_permutation(
     from scipy import stats
 
     check_resamples(resamples)
-
     check_level(level)
     alpha = threshold(alpha, comparisons)
     x, y = vector("x", x, 2), vector("y", y, 2)
@@ -212,9 +211,9 @@ def unpaired_permutation(
     observed = float(x.mean() - y.mean())
     slack = 1e-12 * max(np.abs(x).max(), np.abs(y).max())
     hits = int(np.sum(np.abs(null) >= abs(observed) - slack))
-    fewest = (2 if len(x) == len(y) else 1) / deals  # equal sizes: the mirror deal is as extreme
+    smallest = (2 if len(x) == len(y) else 1) / deals  # equal sizes: the mirror deal is as extreme
     p = hits / len(null) if exact else (1 + hits) / (1 + resamples)
-    smallest = fewest if exact else max(fewest, 1 / (resamples + 1))
+    smallest = smallest if exact else max(smallest, 1 / (resamples + 1))
     constant = np.ptp(x) == 0 and np.ptp(y) == 0
     welch = None if constant else stats.ttest_ind(x, y, equal_var=False).confidence_interval(level)
     return StatResult(

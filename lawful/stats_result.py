@@ -82,9 +82,7 @@ def verdict_words(
 ) -> str:
     """`above` or `below` where p <= alpha, else "cannot tell" with the reason."""
     if smallest_p > alpha:
-        return (
-            f"{CANNOT_TELL}: this test cannot give p <= {number(alpha)} here (smallest {number(smallest_p)})"
-        )
+        return f"{CANNOT_TELL}: this test cannot give p <= {number(alpha)} here (smallest {number(smallest_p)})"
     if p > alpha:
         return f"{CANNOT_TELL}: p = {number(p)} is above {number(alpha)}"
     return f"{above if estimate > 0 else below} (p = {number(p)})"

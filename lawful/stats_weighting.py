@@ -4,9 +4,9 @@ Strata. When a stratum is 6 % of the test set but 50 % of the target, each of it
 eight. The estimate is then right on average, and its uncertainty is that of far fewer instances: Kish's
 effective sample size says how many.
 
-Reweighting by score. w_i proportional to exp(score_i / tau) is penalised by its distance from uniform, KL(w
-|| u). The sign decides what it does: *minimising* sum w l + lambda KL gives w ~ exp(-l / lambda), which turns
-away from hard instances; emphasis on them needs max_w sum w l - lambda KL, that is w ~ exp(+l / lambda).
+Reweighting by score. w_i proportional to exp(score_i / tau) is penalised by its distance from uniform,
+KL(w || u). The sign decides what it does. Minimising sum w l + lambda KL gives w ~ exp(-l / lambda), which
+turns away from hard instances; emphasis on them needs max_w sum w l - lambda KL, so w ~ exp(+l / lambda).
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ from lawful.stats_result import (
 
 def _check_shares(shares: Floats, sizes: NDArray[np.int_], names: Sequence[Hashable]) -> None:
     if (shares < 0).any() or abs(shares.sum() - 1) > 1e-9:
-        raise ValueError(
-            f"shares must be at least 0 and sum to 1; got {shares.tolist()}, sum {shares.sum():.6g}."
-        )
+        raise ValueError(f"shares must be at least 0 and sum to 1; got {shares.tolist()}, sum {shares.sum():.6g}.")
     for name, share, size in zip(names, shares, sizes):
         if size == 0 and share > 0:
             raise ValueError(
@@ -196,7 +194,6 @@ def stratified_f1(
     from lawful.stats_result import zero_one
 
     check_level(level)
-
     check_resamples(resamples)
     t, q, labels = zero_one("truth", truth), zero_one("predicted", predicted), _labels(strata)
     n = same_length(truth=t, predicted=q, strata=labels)
@@ -278,9 +275,7 @@ def reweight(
     s = vector("scores", scores)
     _positive("tau", tau)
     if losses is None:
-        return _reweighting(
-            s / tau, lambda w, kl: None, "no losses given: the direction of the emphasis is unknown"
-        )
+        return _reweighting(s / tau, lambda w, kl: None, "no losses given: the direction of the emphasis is unknown")
     loss = vector("losses", losses)
     same_length(scores=s, losses=loss)
     signed = penalty if sign == "minimise" else -penalty

@@ -241,6 +241,8 @@ def _series(name: str, values: Any) -> "pl.Series":
     kinds = {type(v) for v in values if v is not None}
     if str in kinds and len(kinds) > 1:
         return pl.Series(name, [None if v is None or v != v else str(v) for v in values], dtype=pl.String)
+    if kinds <= {int, float} and any(isinstance(v, int) and abs(v) >= 2**63 for v in values):
+        values = [None if v is None else float(v) for v in values]  # FLOP outgrow 64-bit integers
     return pl.Series(name, values, strict=False)
 
 

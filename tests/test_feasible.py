@@ -6,9 +6,7 @@ import pytest
 from lawful.feasible import nearest_shapes
 from lawful.shapes import Shape, parameters
 
-LLAMA = dict(
-    positions="rotary", biases="none", norm="rmsnorm", gated=True, tied=False, vocab=32000, context=4096
-)
+LLAMA = dict(positions="rotary", biases="none", norm="rmsnorm", gated=True, tied=False, vocab=32000, context=4096)
 LLAMA_7B = Shape(layers=32, width=4096, heads=32, ffn_width=11008, **LLAMA)
 LLAMA_70B = Shape(layers=80, width=8192, heads=64, kv_heads=8, ffn_width=28672, **LLAMA)
 

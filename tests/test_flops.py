@@ -20,17 +20,13 @@ from lawful.shapes import PARAMETER_CONVENTIONS, Shape, parameters
 
 # Beside the repository, or one level up for a git worktree.
 SHARED = next((p / "shared" for p in Path(__file__).parents[2:4] if (p / "shared").exists()), Path("absent"))
-needs_shared = pytest.mark.skipif(
-    not SHARED.exists(), reason="the folder shared/ is not beside the repository"
-)
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the folder shared/ is not beside the repository")
 
 LLAMA = dict(positions="rotary", biases="none", norm="rmsnorm", gated=True)
 T5 = dict(positions="buckets", biases="none", norm="rmsnorm", vocab=32128, context=512)
 GPT2 = Shape(layers=12, width=768, heads=12, vocab=50257, context=1024)
 GPT2_XL = Shape(layers=48, width=1600, heads=25, vocab=50257, context=1024)
-LLAMA_7B = Shape(
-    layers=32, width=4096, heads=32, ffn_width=11008, vocab=32000, context=4096, tied=False, **LLAMA
-)
+LLAMA_7B = Shape(layers=32, width=4096, heads=32, ffn_width=11008, vocab=32000, context=4096, tied=False, **LLAMA)
 LLAMA_70B = Shape(
     layers=80,
     width=8192,
@@ -107,16 +103,12 @@ def test_accounting_laws_of_the_catalogue():
     laws = {law["id"]: law for law in json.loads((SHARED / "laws" / "catalogue.json").read_text())}
     for check in laws["kaplan_flops_per_token"]["checks"]:
         v = check["inputs"]
-        shape = Shape(
-            layers=v["n_layer"], width=v["d_model"], heads=v["d_model"] // 64, vocab=1, context=v["n_ctx"]
-        )
+        shape = Shape(layers=v["n_layer"], width=v["d_model"], heads=v["d_model"] // 64, vocab=1, context=v["n_ctx"])
         assert training_flops(shape, 1, "kaplan2020").total / 3 == pytest.approx(check["output"], rel=1e-5)
     for check in laws["shao_datastore_flops"]["checks"]:
         v = check["inputs"]
         train = training_flops(v["N_LM"], v["D_pretrain"]).total
-        assert train + inference_flops(v["N_ret"], v["D_store"]).total == pytest.approx(
-            check["output"], rel=1e-5
-        )
+        assert train + inference_flops(v["N_ret"], v["D_store"]).total == pytest.approx(check["output"], rel=1e-5)
 
 
 @needs_shared
@@ -182,9 +174,7 @@ def test_formulas_of_the_papers():
         "hoffmann2022": 3 * (4 * V * h + l * (8 * h**2 + 4 * s * h + 3 * a * s + 16 * h**2)),
     }
     for convention, per_token in forms.items():
-        assert training_flops(GPT2, D, convention).total == pytest.approx(per_token * D, rel=1e-12), (
-            convention
-        )
+        assert training_flops(GPT2, D, convention).total == pytest.approx(per_token * D, rel=1e-12), convention
 
 
 def test_vision_transformer_multiply_adds():
@@ -201,9 +191,7 @@ def test_loops_keep_weights_and_repeat_flops():
     looped = Shape(layers=4, loops=3, looped_layers=2, **sizes)
     assert count(looped) == count(once)
     for convention in TRAINING_CONVENTIONS:
-        assert (
-            training_flops(looped, 1e6, convention).total == training_flops(unrolled, 1e6, convention).total
-        )
+        assert training_flops(looped, 1e6, convention).total == training_flops(unrolled, 1e6, convention).total
     assert kv_cache_bytes(looped, 128) == kv_cache_bytes(unrolled, 128)
     assert inference_flops(looped, 9, 5, "counted") == inference_flops(unrolled, 9, 5, "counted")
 

@@ -11,17 +11,13 @@ from lawful.shapes import Shape, parameters
 
 # Beside the repository, or one level up for a git worktree.
 SHARED = next((p / "shared" for p in Path(__file__).parents[2:4] if (p / "shared").exists()), Path("absent"))
-needs_shared = pytest.mark.skipif(
-    not SHARED.exists(), reason="the folder shared/ is not beside the repository"
-)
+needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the folder shared/ is not beside the repository")
 
 LLAMA = dict(positions="rotary", biases="none", norm="rmsnorm", gated=True)
 T5 = dict(positions="buckets", biases="none", norm="rmsnorm", vocab=32128, context=512)
 GPT2 = Shape(layers=12, width=768, heads=12, vocab=50257, context=1024)
 GPT2_XL = Shape(layers=48, width=1600, heads=25, vocab=50257, context=1024)
-LLAMA_7B = Shape(
-    layers=32, width=4096, heads=32, ffn_width=11008, vocab=32000, context=4096, tied=False, **LLAMA
-)
+LLAMA_7B = Shape(layers=32, width=4096, heads=32, ffn_width=11008, vocab=32000, context=4096, tied=False, **LLAMA)
 LLAMA_70B = Shape(
     layers=80,
     width=8192,
@@ -73,9 +69,7 @@ CEREBRAS = [  # layers, width, heads, total, non-embedding
 
 @pytest.mark.parametrize("layers, width, heads, vocab, total, non_embedding", PYTHIA)
 def test_pythia(layers, width, heads, vocab, total, non_embedding):
-    shape = Shape(
-        layers=layers, width=width, heads=heads, vocab=vocab, context=2048, tied=False, positions="rotary"
-    )
+    shape = Shape(layers=layers, width=width, heads=heads, vocab=vocab, context=2048, tied=False, positions="rotary")
     assert (count(shape), count(shape, "non_embedding")) == (total, non_embedding)
 
 

@@ -16,7 +16,7 @@ Outcome = Literal["reproduced", "not reproduced", "not checkable"]
 class Row:
     """One published number against ours. golden: what an independent computation found, where there is one.
 
-    tolerance: largest absolute difference from golden that counts as the same. reason: why it is, or is not, reproduced.
+    tolerance: largest absolute difference from golden that counts as the same. reason: why it is reproduced or not.
     """
 
     id: str
