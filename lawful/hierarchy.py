@@ -4,11 +4,11 @@ Each task's accuracy rises from a floor to 1 along a logistic of x (minus the lo
 
     accuracy = floor + (1 - floor) / (1 + exp(-(level + slope (x - centre))))
 
-Four models fix three numbers per task badly. What they share helps: slopes of different tasks on the same x are of one
-size, so log slope ~ Normal(mu, spread^2) with mu learnt from all tasks together (spread 0.35: a factor of two either way
-covers 95 % of tasks). The rest of the model: floor uniform between 0 and a stated most; level ~ Normal(0, 3^2), wide;
-accuracies have binomial noise from the number of items, and each model a scatter of its own on the logit scale
-(0.03), since models of one family are not exactly on one curve.
+Four models fix three numbers per task badly. What tasks share helps: their slopes on the same x are of one size, so
+log slope ~ Normal(mu, spread^2) with mu learnt from all tasks together (spread 0.35: a factor of two either way covers
+95 % of tasks). The rest of the model: floor uniform between 0 and a stated most; level ~ Normal(0, 3^2), wide; binomial
+noise from the number of items; and for each model a scatter of its own on the logit scale (0.03), since models of one
+family are not exactly on one curve.
 
 Nothing is sampled by chains: floor and slope lie on a grid, the level is normal given both (Newton's method, then
 Laplace), and mu is summed over the same grid. Seven tasks take 0.03 s. A map from loss to accuracy and an extrapolation
@@ -30,8 +30,8 @@ _SLOPE_NODES = 61
 class Curves:
     """The posterior of t curves on a grid of f floors and b slopes.
 
-    floor (t, f); slope (b,), logits per unit of x; weight (t, f, b), sums to 1 for each task; level, level_sd (t, f, b):
-    of the logit at ``centre``, given floor and slope. items (t,). scatter: sd of a model on the logit scale.
+    floor (t, f); slope (b,), logits per unit of x; weight (t, f, b), sums to 1 for each task; level, level_sd
+    (t, f, b): of the logit at ``centre``, given floor and slope. items (t,). scatter: sd of a model on the logit scale.
     typical_slope: exp of the posterior mean of mu, the slope that the tasks share.
     """
 
@@ -82,9 +82,7 @@ def fit_curves(
     step = np.exp(log_slope)[:, None] * (x - centre)
     level, precision, fit = _levels(accuracy[:, None, None, :], floor[:, :, None, None], step, items, scatter)
     weight, mu = _share_slopes(fit, log_slope, spread)
-    return Curves(
-        floor, np.exp(log_slope), weight, level, precision**-0.5, centre, items, scatter, float(np.exp(mu))
-    )
+    return Curves(floor, np.exp(log_slope), weight, level, precision**-0.5, centre, items, scatter, float(np.exp(mu)))
 
 
 def draw(
@@ -170,8 +168,8 @@ def _levels(
 def _share_slopes(fit: np.ndarray, log_slope: np.ndarray, spread: float) -> tuple[np.ndarray, float]:
     """Weights of floors and slopes (t, f, b) with mu summed out, and the posterior mean of mu.
 
-    For task t: w(floor, slope) ~ likelihood x sum over mu of N(log slope; mu, spread) P(mu | all tasks) / P(task t | mu),
-    the posterior of mu without task t times the task's own likelihood.
+    For task t: w(floor, slope) ~ likelihood x sum over mu of N(log slope; mu, spread) P(mu | all) / P(task t | mu), the
+    posterior of mu without task t times the task's own likelihood.
     """
     like = np.exp(fit - fit.max(axis=(1, 2), keepdims=True))
     prior = np.exp(-0.5 * ((log_slope[:, None] - log_slope) / spread) ** 2)  # (slope, mu)
@@ -185,9 +183,7 @@ def _share_slopes(fit: np.ndarray, log_slope: np.ndarray, spread: float) -> tupl
     return weight / weight.sum(axis=(1, 2), keepdims=True), float(mu @ log_slope)
 
 
-def _sample(
-    curves: Curves, t: int, draws: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sample(curves: Curves, t: int, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     weight = curves.weight[t]
     f, b = np.unravel_index(rng.choice(weight.size, draws, p=weight.ravel()), weight.shape)
     level = curves.level[t, f, b] + curves.level_sd[t, f, b] * rng.standard_normal(draws)

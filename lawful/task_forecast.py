@@ -106,7 +106,7 @@ def forecast_scores(
 
 
 def undecided(answers: Scores, alpha: float = 0.05) -> tuple[str, ...]:
-    """A flag per task: "cannot tell" where no model differs from guessing, so that nothing says where learning begins."""
+    """A flag per task: "cannot tell" where no model differs from guessing: nothing says where learning begins."""
     side = against_chance(answers, alpha).side
     why = f"cannot tell: none of the {len(answers.models)} models differs from chance"
     return tuple("" if row.any() else why for row in side)

@@ -1,9 +1,9 @@
 r"""From loss, or size, to downstream accuracy: with floors, and with the noise of a finite test.
 
-An accuracy is a count of right answers out of known items, so its noise is known before anything is fitted. That gives
-three things no R2 can: a test against chance, a goodness of fit that can fail, and the error that the true curve itself
-would be charged with (`expected_mape`). The curve that passes for language models is a logistic in the loss with a floor
-that is fitted: guessing is the floor only where no model is significantly below it.
+An accuracy is a count of right answers out of known items, so its noise is known before anything is fitted. That
+gives three things no R2 can: a test against chance, a goodness of fit that can fail, and the error that the true curve
+itself would be charged with (`expected_mape`). The curve that passes for language models is a logistic in the loss with
+a floor that is fitted: guessing is the floor only where no model is significantly below it.
 
     runs = datasets.tasks("cerebras_gpt", where="shots == 0")
     answers = scores(runs)                      # accuracies (tasks, models), each task measured one way
@@ -101,7 +101,7 @@ def scores(runs: Any, *, model: Sequence[str] = ("family", "size"), tasks: Seque
                 _refuse_second(runs, t, m, place[cell], row)
             place[cell] = row
     if (place < 0).any():
-        t, m = np.argwhere(place < 0)[0]
+        t, m = np.argwhere(place < 0)[0].tolist()
         raise ValueError(f"model {models[m]} has no accuracy on {names[t]}: name the tasks that all have with tasks=")
     measured = tuple(_one_measure(runs, name, place[t]) for t, name in enumerate(names))
     numbers = {name: values for name in _numeric(runs) if (values := _per_model(runs, name, place)) is not None}
@@ -126,11 +126,11 @@ def matched(a: Scores, b: Scores) -> tuple[Scores, Scores]:
 
 
 def _labels(runs: Any, model: Sequence[str]) -> list[str]:
-    present = [np.asarray(runs[name]).astype(str) for name in model if name in runs]
+    present = [[str(v) for v in runs[name]] for name in model if name in runs]
     if not present:
         raise ValueError(f"none of the columns {', '.join(model)} is in the table: say which name a model with model=")
     varying = [column for column in present if len(set(column)) > 1] or present[-1:]
-    return [" ".join(parts) for parts in zip(*(column.tolist() for column in varying))]
+    return [" ".join(column[row] for column in varying) for row in range(len(varying[0]))]
 
 
 def _measure(runs: Any, row: int) -> str:
@@ -216,14 +216,14 @@ def floors(answers: Scores, alpha: float = 0.05) -> dict[str, float | None]:
 
     Accuracies by raw likelihood lie below chance where the metric misleads: small models prefer short answers.
     """
-    below = (against_chance(answers, alpha).side < 0).any(1)
-    return {task: None if low else float(c) for task, low, c in zip(answers.tasks, below, answers.chance)}
+    side = against_chance(answers, alpha).side
+    return {task: None if min(row) < 0 else float(c) for task, row, c in zip(answers.tasks, side, answers.chance)}
 
 
 def expected_mape(truth: np.ndarray, items: np.ndarray) -> np.ndarray:
     r"""Mean absolute percentage error that the true accuracy itself would have, from binomial noise alone.
 
-    $100 \sqrt{2 (1 - p) / (\pi n p)}$ for each accuracy truth (..., m) and items (...,), averaged over the models (...,).
+    $100 \sqrt{2 (1 - p) / (\pi n p)}$ for accuracies truth (..., m) and items (...,), averaged over the m models.
     Models share the test's items, so errors of one test go together and a lucky method can be below it.
     """
     p, n = np.asarray(truth, float), np.asarray(items, float)
@@ -232,7 +232,7 @@ def expected_mape(truth: np.ndarray, items: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Goodness:
-    """Pearson's chi2 (t,) of accuracies round a curve, its degrees of freedom, and p: small where the curve is wrong."""
+    """Pearson's chi2 (t,) of accuracies round a curve, its degrees of freedom, and p: small if the curve is wrong."""
 
     chi2: np.ndarray
     dof: np.ndarray
