@@ -141,7 +141,7 @@ def _measure(runs: Any, row: int) -> str:
 
 
 def _one_measure(runs: Any, task: str, rows: np.ndarray) -> str:
-    ways = tuple(dict.fromkeys(_measure(runs, int(row)) for row in rows))
+    ways = list(dict.fromkeys(_measure(runs, int(row)) for row in rows))
     if len(ways) > 1:
         raise ValueError(
             f"task {task} was measured in {len(ways)} ways ({'; '.join(ways)}): unlike numbers are not compared; "
