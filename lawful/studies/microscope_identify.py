@@ -153,8 +153,8 @@ def _five_parameters(part: Part, answers: Scores) -> None:
     part.table(
         "five_parameter_forms", SECTION, "Exponents of the five-parameter forms on seven models",
         ("law", "exponent", "estimate", "95 % set", "condition number", "verdict"), lines,
-        "Model card losses. The sets were scanned over [0.02, 1.5]. The condition number is that of the scaled Jacobian at "
-        "the optimum.",
+        "Model card losses. The sets were scanned over [0.02, 1.5]. The condition number is that of the scaled "
+        "Jacobian at the optimum.",
     )  # fmt: skip
 
 
