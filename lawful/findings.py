@@ -57,6 +57,11 @@ class RunsError(ValueError):
         self.allowed, self.remedy = allowed, remedy
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def listed(numbers: tuple[int, ...] | list[int], most: int = 8) -> str:
     """``3, 4, 5 and 12 more``: row numbers for a sentence."""
     shown = ", ".join(str(n) for n in numbers[:most])

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lawful.batch import joined, problems_of, with_group
 from lawful.bind import Model, bind
 from lawful.checks import check_fit
 from lawful.findings import Finding
@@ -22,7 +23,7 @@ from lawful.laws import load
 from lawful.objectives import Objective, objective
 from lawful.points import Points, points
 from lawful.quantities import find as find_quantity
-from lawful.search import Search, final, find, starts_for
+from lawful.search import Search, final, find, linear_slots, project, starts_for
 from lawful.solve import Problems, polish, solve
 from lawful.spread import covariance
 
@@ -37,7 +38,7 @@ class Settings:
     shared: tuple[str, ...] | None = None
     seed: int = 0
     protocol: str = ""
-    law_reference: str = ""
+    law_reference: str = ""  # its name, file.py:name, or nothing for a law made in a notebook
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ class Fit:
         return len(self.points)
 
     @property
-    def dof(self) -> int:
-        """Residual degrees of freedom, n - p."""
+    def dof(self) -> int:  # of the residuals, n - p
         return self.n - len(self.estimates)
 
     @property
@@ -85,7 +85,7 @@ class Fit:
 
     @cached_property
     def problems(self) -> Problems:
-        return _problems([self.points], self.model)
+        return problems_of(self.points)
 
     @cached_property
     def fitted(self) -> np.ndarray:
@@ -133,8 +133,7 @@ class Fits(Mapping[str, Fit]):
 
     def __str__(self) -> str:
         parts = [f"{self.by} = {label}\n{one}" for label, one in self.fits.items()]
-        parts += [f"{self.by} = {label}: not fitted: {why}" for label, why in self.failed.items()]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *(f"{self.by} = {k}: not fitted: {why}" for k, why in self.failed.items())])
 
 
 def fit(
@@ -194,7 +193,7 @@ def _fit_by_protocol(name: str, law: Law, data: Points, settings: Settings, fing
 
     model = _bind(law, data, settings)
     _check_enough(model, data)
-    theta, F, ended, record = run(name, model, _problems([data], model), settings.seed)
+    theta, F, ended, record = run(name, model, problems_of(data), settings.seed)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
 
 
@@ -208,7 +207,6 @@ def _only(by: Any) -> str | None:
 
 
 def _reference(law: Law) -> str:
-    """How to find the law again: its name, file.py:name, or nothing for one made in a notebook."""
     if law.module.startswith("lawful.laws"):
         return law.name
     path = getattr(getattr(law.function, "__code__", None), "co_filename", "")
@@ -248,32 +246,6 @@ def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] =
     )  # fmt: skip
 
 
-def with_group(X: Mapping[str, np.ndarray], data: Points, group: np.ndarray | None) -> dict[str, np.ndarray]:
-    """The variables, and the group codes under the grouping column's name."""
-    return dict(X) if group is None or not data.by else {**X, data.by: group}
-
-
-def _problems(sets: Sequence[Points], model: Model) -> Problems:
-    """One problem per set of points: shared arrays for one set, padded ones for several."""
-    if len(sets) == 1:
-        p = sets[0]
-        return Problems(with_group(p.X, p, p.group), p.y, p.w[None])
-    longest = max(len(p) for p in sets)
-    X = {}
-    for name in sets[0].X:
-        X[name] = np.stack([_pad(p.X[name], longest) for p in sets], axis=-2)
-    y, w = (np.stack([_pad(getattr(p, a), longest) for p in sets]) for a in ("y", "w"))
-    for i, p in enumerate(sets):
-        w[i, len(p) :] = 0.0
-    return Problems(X, y, w)
-
-
-def _pad(x: np.ndarray, length: int) -> np.ndarray:
-    """Repeat the last point: a value the law can be evaluated at, whose weight is zero."""
-    spare = np.repeat(x[..., -1:], length - x.shape[-1], axis=-1)
-    return np.concatenate([x, spare], axis=-1)
-
-
 def _fit_groups(
     law: Law, data: Points, chosen: Objective, settings: Settings, count: int | None, fingerprint: str
 ) -> Fits:
@@ -306,12 +278,11 @@ def _fit_all(
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip
     """Fit one law to several sets of points in one batch."""
-    joined = sets[0] if len(sets) == 1 else _joined(sets)
-    model = _bind(law, joined, settings)
+    model = _bind(law, sets[0] if len(sets) == 1 else joined(sets), settings)
     for one in sets:
         _check_enough(model, one)
         _check_target(law, one, chosen)
-    problems = _problems(sets, model)
+    problems = problems_of(*sets)
     if given is not None:
         theta, F, records = _from_given(model, problems, chosen, given)
     else:
@@ -326,12 +297,6 @@ def _fit_all(
             assemble(own, own.search(values)[0], float(F[i]), one, ended, records[i], settings, fingerprints[i])
         )
     return fits
-
-
-def _joined(sets: list[Points]) -> Points:
-    X = {name: np.concatenate([p.X[name] for p in sets], axis=-1) for name in sets[0].X}
-    y, w, rows = (np.concatenate([getattr(p, a) for p in sets]) for a in ("y", "w", "rows"))
-    return replace(sets[0], X=X, y=y, w=w, rows=rows, cluster=None)
 
 
 def _check_target(law: Law, data: Points, chosen: Objective) -> None:
@@ -349,7 +314,7 @@ def _check_target(law: Law, data: Points, chosen: Objective) -> None:
 def _from_given(
     model: Model, problems: Problems, chosen: Objective, given: Sequence[Mapping[str, Any]]
 ) -> tuple[np.ndarray, np.ndarray, list[Search]]:
-    """Solve from the user's starts, each with several dampings, then polish."""
+    """Solve from the user's starts, as given and with the linear parameters solved for, in several dampings; polish."""
     rows = []
     for one in given:
         missing = [s.name for s in model.slots if s.name not in one]
@@ -357,6 +322,9 @@ def _from_given(
             raise ValueError(f"starts: a start for {', '.join(missing)} is missing")
         rows.append([float(one[s.name]) for s in model.slots])
     theta = model.search(np.array(rows))
+    linear = linear_slots(model, problems, theta)
+    if linear:
+        theta = np.vstack([theta, project(model, theta, problems, chosen, linear)[0]])
     ended = final(chosen, problems)
     best: tuple[np.ndarray, float] | None = None
     found = []
@@ -380,7 +348,7 @@ def assemble(
 ) -> Fit:  # fmt: skip
     """The `Fit` of an optimum that some road has found: values, spread, covariance and findings."""
     estimates = dict(zip(model.names, map(float, model.natural(theta[None])[0])))
-    spread, sigma = covariance(model, theta, _problems([data], model), ended, data.cluster)
+    spread, sigma = covariance(model, theta, problems_of(data), ended, data.cluster)
     estimates = {name: _snap(model, name, v, data) for name, v in estimates.items()}
     made = Fit(
         model.law, model.rebind(estimates), estimates, theta, ended, F, sigma, spread, data, record, (),

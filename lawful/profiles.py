@@ -270,7 +270,7 @@ def _pull(
         new = np.repeat(np.asarray(X[name]), g, axis=-1)
         old = np.broadcast_to(x[..., None, :], (*x.shape[:-1], m * g, x.shape[-1]))
         stacked[name] = np.concatenate([old, new[..., None]], axis=-1)
-    aim = goal.ravel()
+    aim = np.clip(goal.ravel(), -600, 600) if log else goal.ravel()
     y = np.concatenate([np.broadcast_to(base.y, (m * g, fit.n)), (np.exp(aim) if log else aim)[:, None]], axis=1)
     W = np.concatenate([np.broadcast_to(base.W, (m * g, fit.n)), np.repeat(weight, g)[:, None]], axis=1)
     problems = Problems(stacked, y, W)

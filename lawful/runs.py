@@ -20,7 +20,7 @@ import numpy as np
 from lawful import runs_checks as checks
 from lawful.findings import Finding as Finding
 from lawful.findings import RunsError as RunsError
-from lawful.findings import listed
+from lawful.findings import counted, listed
 from lawful.quantities import did_you_mean, find, lookup
 from lawful.runs_columns import convert_units, make_numeric, map_columns, parse_mapping
 from lawful.tables import Table, load, to_native
@@ -160,7 +160,7 @@ class Runs:
 
     def summary(self) -> str:
         """The table in words: what it holds, what was dropped, what was found."""
-        head = f"{len(self)} rows from {self.source}"
+        head = f"{counted(len(self), 'row')} from {self.source}"
         if self.by:
             head += f" in {len(self.positions())} groups by {', '.join(self.by)}"
         lines = [head + (f"; target {self.target}" if self.target else "")]
@@ -169,9 +169,9 @@ class Runs:
             if quantity and quantity.column == column and self.frame[column].dtype.is_numeric():
                 values = self[column]
                 seen = values[np.isfinite(values)]
-                span = f"{seen.min():.4g} to {seen.max():.4g}" if seen.size else "no values"
+                span = f"{seen.min():.4g} to {seen.max():.4g} {quantity.unit}" if seen.size else "no value"
                 told = f", {len(values) - seen.size} missing" if seen.size < len(values) else ""
-                lines.append(f"  {quantity.symbol} = {column}: {span} {quantity.unit.replace('1', '')}{told}")
+                lines.append(f"  {quantity.symbol} = {column}: {span.removesuffix(' 1')}{told}")
         for reason in dict.fromkeys(d.reason for d in self.dropped):
             out = [d.row for d in self.dropped if d.reason == reason]
             lines.append(f"  dropped {len(out)}: {reason} ({self.place} {listed(out)})")
@@ -348,7 +348,7 @@ def _drop_duplicates(runs: Runs) -> Runs:
         Dropped(runs.rows[i], f"the same as {runs.at(first)} in every column") for i, first in copies.items()
     )
     kept = runs.take(i for i in range(len(runs)) if i not in copies)
-    text = f"{len(copies)} rows repeat another in every column and were dropped."
+    text = f"{counted(len(copies), 'row')} repeated another in every column and was left out."
     return replace(kept, dropped=(*runs.dropped, *dropped), notes=(*runs.notes, _note("duplicates", text)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lawful.findings import Finding, RunsError
+from lawful.findings import Finding, RunsError, counted
 from lawful.quantities import QUANTITIES, find, lookup
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ def design_columns(runs: "Runs") -> list[str]:
     """The columns that must agree for two rows to be replicates: design, groups and way of measuring.
 
     Replicates differ in run and seed. Text and flags outside the vocabulary count as design, unless every row
-    has its own; FLOP follow from N and D where both are there.
+    has its own; FLOP follow from N and D where both are known.
     """
     labels = {*_MEASURED_BY, "model", "family", "dataset", "split", "x", "x1", "x2", "xs", *runs.by}
-    if not ("params" in runs and "tokens" in runs):
+    if any(c not in runs.frame.columns or np.isnan(runs[c]).any() for c in ("params", "tokens")):
         labels.add("flops")
 
     def counts(column: str) -> bool:
@@ -158,12 +158,15 @@ def _high_losses(runs: "Runs") -> Iterator[Finding]:
 
 def _small_counts(runs: "Runs") -> Iterator[Finding]:
     for column in ("params", "params_nonembed", "tokens", "unique_tokens"):
-        if column in runs and runs.units.get(column) is None and np.nanmax(runs[column], initial=0) < 1e4:
+        if column not in runs.frame.columns or column in runs.units:
+            continue
+        largest = np.nanmax(runs[column], initial=0)
+        if 0 < largest < 1e4:
             symbol = lookup(column).symbol
             yield Finding(
                 "small-counts",
                 "warning",
-                f"All {len(runs)} values of {column} are below 10,000 (largest {np.nanmax(runs[column]):g}).",
+                f"All {len(runs)} values of {column} are below 10,000 (largest {largest:g}).",
                 remedy=f"If they are no plain counts, pass units={{{symbol!r}: 'millions'}} or 'billions'.",
             )
 
@@ -234,7 +237,7 @@ def _replicates(runs: "Runs") -> Iterator[Finding]:
     groups = runs.replicates()
     if groups and runs.run_column is None:
         rows = [i for group in groups for i in group]
-        text = f"{len(rows)} rows are replicates: {len(groups)} designs were run more than once."
+        text = f"{len(rows)} rows are replicates, {counted(len(groups), 'design')} run more than once."
         remedy = "Their spread is the noise between runs, and tests of fit use it."
         yield Finding("replicates", "note", text, runs.numbers(rows), remedy)
 
@@ -250,7 +253,7 @@ def _checkpoints(runs: "Runs") -> Iterator[Finding]:
     if curves:
         rows = [i for curve in curves for i in curve]
         text = (
-            f"{len(rows)} rows are checkpoints of {len(curves)} runs (column {runs.run_column}): "
+            f"{len(rows)} rows are checkpoints of {counted(len(curves), 'run')} (column {runs.run_column}): "
             "they are not independent."
         )
         remedy = "Intervals must resample whole runs; between, the learning rate was not yet low."
@@ -265,7 +268,7 @@ def _unnamed_curves(runs: "Runs") -> Iterator[Finding]:
     curves = [g for g in runs.equal_rows(fixed) if len(np.unique(runs["tokens"][list(g)])) >= _MANY]
     if curves:
         rows = [i for curve in curves for i in curve]
-        text = f"{len(rows)} rows share {len(curves)} designs but for tokens, and no column names the run."
+        text = f"{len(rows)} rows share {counted(len(curves), 'design')} but for tokens; no run is named."
         remedy = "If they are checkpoints, name the run, run='COLUMN', so that intervals allow for it."
         yield Finding("curves", "note", text, runs.numbers(rows), remedy)
 

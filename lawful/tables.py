@@ -237,7 +237,8 @@ def _series(name: str, values: Any) -> "pl.Series":
         return values.alias(name)
     if hasattr(values, "dtype") and getattr(values, "ndim", 1) == 1 and values.dtype.kind in "fiub":
         return pl.Series(name, values)
-    values = list(values.tolist() if hasattr(values, "tolist") else values)
+    values = values.tolist() if hasattr(values, "tolist") else values
+    values = [None if type(v).__name__ in ("NAType", "NaTType") else v for v in values]  # pandas' own missing
     kinds = {type(v) for v in values if v is not None}
     if str in kinds and len(kinds) > 1:
         return pl.Series(name, [None if v is None or v != v else str(v) for v in values], dtype=pl.String)
