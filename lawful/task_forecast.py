@@ -21,7 +21,7 @@ import numpy as np
 
 from lawful.fit import Fit
 from lawful.hierarchy import Anchor, Curves, draw, observe
-from lawful.tasks import Scores, against_chance
+from lawful.tasks import Scores, expected_mape
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def forecast_scores(
     """Accuracies of new models whose x (k,), or draws of it (draws, k), is ``ability`` (`tasks.ability`).
 
     answers: the scores that name the tasks and their items. anchor: models of the predicted family with known
-    accuracies, for a level offset. evaluator: see `hierarchy.observe`. flag: a word per task (`undecided`).
+    accuracies, for a level offset. evaluator: see `hierarchy.observe`. flag: a word per task (`tasks.undecided`).
     """
     at = np.asarray(ability, float)
     count = len(at) if at.ndim == 2 else draws
@@ -103,13 +103,6 @@ def forecast_scores(
         answers.tasks, true.mean(1), np.clip(lower, 0, 1), np.clip(upper, 0, 1), level,
         tuple(flag) or ("",) * len(answers.tasks),
     )  # fmt: skip
-
-
-def undecided(answers: Scores, alpha: float = 0.05) -> tuple[str, ...]:
-    """A flag per task: "cannot tell" where no model differs from guessing: nothing says where learning begins."""
-    side = against_chance(answers, alpha).side
-    why = f"cannot tell: none of the {len(answers.models)} models differs from chance"
-    return tuple("" if row.any() else why for row in side)
 
 
 # ---- judging
@@ -151,8 +144,6 @@ class Judged:
 
 def judge(forecast: TaskForecast, truth: Scores, last: np.ndarray) -> Judged:
     """Compare a forecast with the accuracies measured later; last (t,): the last value known when it was made."""
-    from lawful.tasks import expected_mape
-
     y = truth.accuracy
     error = mape(forecast.estimate, y)
     naive = mape(np.broadcast_to(np.asarray(last, float)[:, None], y.shape), y)

@@ -176,11 +176,12 @@ def _per_model(runs: Any, name: str, place: np.ndarray) -> np.ndarray | None:
 class ChanceTest:
     """Each accuracy against guessing: exact two-sided binomial p (t, m), Holm-adjusted over all of them.
 
-    side (t, m): 1 above chance, -1 below, 0 cannot tell, at family-wise alpha.
+    chance (t,). side (t, m): 1 above chance, -1 below, 0 cannot tell, at family-wise alpha.
     """
 
     tasks: tuple[str, ...]
     models: tuple[str, ...]
+    chance: np.ndarray
     p: np.ndarray
     adjusted: np.ndarray
     side: np.ndarray
@@ -208,16 +209,21 @@ def against_chance(answers: Scores, alpha: float = 0.05) -> ChanceTest:
     p = np.array([r.p for r in found], float).reshape(shape)
     adjusted = np.array([r.details["p_holm"] for r in found], float).reshape(shape)
     side = np.sign(answers.accuracy - answers.chance[:, None]) * (adjusted <= alpha)
-    return ChanceTest(answers.tasks, answers.models, p, adjusted, side.astype(int), alpha)
+    return ChanceTest(answers.tasks, answers.models, answers.chance, p, adjusted, side.astype(int), alpha)
 
 
-def floors(answers: Scores, alpha: float = 0.05) -> dict[str, float | None]:
+def floors(test: ChanceTest) -> dict[str, float | None]:
     """The floor of each task: its chance if no model is significantly below it, otherwise None, to be fitted.
 
     Accuracies by raw likelihood lie below chance where the metric misleads: small models prefer short answers.
     """
-    side = against_chance(answers, alpha).side
-    return {task: None if min(row) < 0 else float(c) for task, row, c in zip(answers.tasks, side, answers.chance)}
+    return {task: None if min(row) < 0 else float(c) for task, row, c in zip(test.tasks, test.side, test.chance)}
+
+
+def undecided(test: ChanceTest) -> tuple[str, ...]:
+    """A flag per task: "cannot tell" where no model differs from guessing: nothing says where learning begins."""
+    why = f"cannot tell: none of the {len(test.models)} models differs from chance"
+    return tuple("" if any(row) else why for row in test.side)
 
 
 def expected_mape(truth: np.ndarray, items: np.ndarray) -> np.ndarray:

@@ -15,7 +15,6 @@ from lawful.task_forecast import (
     mape,
     pooled_scatter,
     power_law_draws,
-    undecided,
 )
 from lawful.tasks import (
     ability,
@@ -28,6 +27,7 @@ from lawful.tasks import (
     matched,
     read_off,
     scores,
+    undecided,
 )
 
 N = np.array([1e8, 3e8, 6e8, 1.3e9, 2.7e9, 6.7e9, 1.3e10])
@@ -120,9 +120,9 @@ def test_chance_verdicts_of_cerebras_gpt(cerebras):
     assert (
         test.verdict("winogrande") == "above chance: 2.7B, 6.7B, 13B; cannot tell from chance: 111M, 256M, 590M, 1.3B"
     )
-    fitted = [task for task, floor in floors(cerebras).items() if floor is None]
+    fitted = [task for task, floor in floors(against_chance(cerebras)).items() if floor is None]
     assert fitted == ["arc_challenge", "openbookqa"]
-    flags = dict(zip(cerebras.tasks, undecided(cerebras.take(slice(4)))))
+    flags = dict(zip(cerebras.tasks, undecided(against_chance(cerebras.take(slice(4))))))
     assert [task for task, flag in flags.items() if flag] == ["winogrande"]
     assert flags["winogrande"].startswith("cannot tell")
 
@@ -170,7 +170,7 @@ def test_map_is_the_maximum_of_the_binomial_likelihood(cerebras):
 
 
 def test_floor_rule_fixes_chance_only_where_it_may(cerebras):
-    made = fit_map(cerebras, "logistic_log_n", x="params_nominal", floor=floors(cerebras))
+    made = fit_map(cerebras, "logistic_log_n", x="params_nominal", floor=floors(against_chance(cerebras)))
     assert made.tasks == cerebras.tasks
     assert "floor" in made.fits["openbookqa"].estimates and "floor" not in made.fits["piqa"].estimates
     assert made.fits["piqa"].values["floor"] == 0.5

@@ -13,9 +13,10 @@ import numpy as np
 from lawful.hierarchy import draw
 from lawful.studies.microscope_evidence import SPLITS, TITLES, Evidence, Part, floats, size
 from lawful.studies.results import Figure, Layer, Panel
-from lawful.task_forecast import forecast_scores, judge, mape, undecided
+from lawful.task_forecast import forecast_scores, judge, mape
 from lawful.tasks import (
     AccuracyMap,
+    ChanceTest,
     Goodness,
     Scores,
     ability,
@@ -26,6 +27,7 @@ from lawful.tasks import (
     floors,
     goodness,
     read_off,
+    undecided,
 )  # fmt: skip
 
 SECTION = "Task accuracy through loss"
@@ -39,17 +41,18 @@ _EXPECTED = (0.85, 0.89, 1.12, 1.82, 1.22, 3.62, 6.34)
 def accuracy(evidence: Evidence) -> Part:
     """Chance, floors, goodness of fit, and extrapolation within one family."""
     part, answers = Part(), evidence["cerebras"]
-    _chance(part, answers)
-    maps = _fits(part, answers)
+    test, flags = against_chance(answers), undecided(against_chance(answers.take(slice(_SEEN))))
+    _chance(part, answers, test, flags)
+    maps = _fits(part, answers, floors(test))
     _noise(part, answers)
-    _extrapolation(part, answers)
+    _extrapolation(part, answers, flags)
     _splits(part, evidence)
     part.figures.append(_figure(evidence, maps))
     return part
 
 
-def _chance(part: Part, answers: Scores) -> None:
-    test, floor = against_chance(answers), floors(answers)
+def _chance(part: Part, answers: Scores, test: ChanceTest, flags: tuple[str, ...]) -> None:
+    floor = floors(test)
     lines = tuple(
         (task, int(n), c, test.verdict(task), "chance" if floor[task] is not None else "fitted")
         for task, n, c in zip(answers.tasks, answers.items, answers.chance)
@@ -68,7 +71,7 @@ def _chance(part: Part, answers: Scores) -> None:
         "contradicted" if below else "supported", tasks=below,
     )  # fmt: skip
     small = answers.take(slice(_SEEN))
-    for task, flag in zip(answers.tasks, undecided(small)):
+    for task, flag in zip(answers.tasks, flags):
         if flag:
             part.say(
                 f"accuracy.{task}.from_small", SECTION,
@@ -77,11 +80,11 @@ def _chance(part: Part, answers: Scores) -> None:
             )  # fmt: skip
 
 
-def _fits(part: Part, answers: Scores) -> dict[str, AccuracyMap]:
+def _fits(part: Part, answers: Scores, floor: dict[str, float | None]) -> dict[str, AccuracyMap]:
     maps = {
         PAPER_FORM: fit_map(answers, "bounded_power_accuracy", x="params_nominal"),
         "logistic in ln N, chance floor unless below": fit_map(
-            answers, "logistic_log_n", x="params_nominal", floor=floors(answers)
+            answers, "logistic_log_n", x="params_nominal", floor=floor
         ),
         "logistic in loss (arXiv), fitted floor": fit_map(answers),
         "logistic in loss (model card), fitted floor": fit_map(answers, x="loss_card"),
@@ -110,8 +113,8 @@ def _fits(part: Part, answers: Scores) -> dict[str, AccuracyMap]:
     part.say(
         "accuracy.scales", SECTION,
         f"A logistic in the Pile loss with a fitted floor fits {good} of {len(ours.p)} tasks within binomial noise; "
-        "the "
-        f"study's form is rejected on {bad}. That task accuracy does not scale smoothly was a property of the curve.",
+        f"the study's form is rejected on {bad}. That task accuracy does not scale smoothly was a property of the "
+        "curve.",
         "contradicted" if good == len(ours.p) and bad > len(ours.p) / 2 else "note",
         p_logistic=ours.p, p_study=theirs.p,
     )  # fmt: skip
@@ -190,20 +193,20 @@ FORMS: dict[str, Predict] = {
 }
 
 
-def _extrapolation(part: Part, answers: Scores) -> None:
+def _extrapolation(part: Part, answers: Scores, flags: tuple[str, ...]) -> None:
     small, held = answers.take(slice(_SEEN)), answers.take(slice(_SEEN, None))
     errors = {name: mape(predict(small, size(held)), held.accuracy) for name, predict in FORMS.items()}
-    flags = [task for task, flag in zip(answers.tasks, undecided(small)) if flag]
+    unclear = [task for task, flag in zip(answers.tasks, flags) if flag]
     part.table(
         "task_extrapolation", SECTION, "Accuracy of the three largest models from the four smallest, MAPE (%)",
         ("form", "mean", *answers.tasks), [(n, round(float(e.mean()), 2), *np.round(e, 1)) for n, e in errors.items()],
-        f"Cannot tell from these sizes: {', '.join(flags) or 'no task'} (no fitted model differs from chance).",
+        f"Cannot tell from these sizes: {', '.join(unclear) or 'no task'} (no fitted model differs from chance).",
     )  # fmt: skip
     forecast = forecast_scores(
         curves(small, "params_nominal", floor="below chance"),
         ability("params_nominal", size(held)),
         held,
-        flag=undecided(small),
+        flag=flags,
     )
     told = judge(forecast, held, small.accuracy[:, -1])
     order = [answers.tasks[i] for i in np.argsort(-errors[PAPER_FORM])]
@@ -217,15 +220,12 @@ def _extrapolation(part: Part, answers: Scores) -> None:
     part.say(
         "accuracy.one_family", SECTION,
         f"Task accuracy extrapolates with an error of {PUBLISHED_ERROR} %, says the study "
-        f"({errors[PAPER_FORM].mean():.1f} % "
-        "here). From the same four models alone, with floors, test noise and one prior for the slopes of all tasks, "
-        "the "
-        f"three largest are predicted with {ours:.1f} % (last value "
+        f"({errors[PAPER_FORM].mean():.1f} % here). From the same four models alone, with floors, test noise and one "
+        f"prior for the slopes of all tasks, the three largest are predicted with {ours:.1f} % (last value "
         f"{errors['last value'].mean():.1f} %, noise alone {expected_mape(held.accuracy, held.items).mean():.1f} %). "
-        "Its "
-        f"95 % intervals cover {told.covered} of {told.count}: curves in size alone are not quite right.",
+        f"Its 95 % intervals cover {told.covered} of {told.count}: curves in size alone are not quite right.",
         "contradicted" if ours < errors[PAPER_FORM].mean() else "supported",
-        mape=float(ours), covered=told.covered, count=told.count, score=told.score, flags=flags,
+        mape=float(ours), covered=told.covered, count=told.count, score=told.score, flags=unclear,
     )  # fmt: skip
 
 
@@ -249,10 +249,8 @@ def _splits(part: Part, evidence: Evidence) -> None:
     part.say(
         "accuracy.splits", SECTION,
         f"Over {len(SPLITS)} splits of six families the mean MAPE is {means[ours]:.1f} % for the hierarchical "
-        "logistic, "
-        f"{means['last two points, line']:.1f} % for the last two points and {means[PAPER_FORM]:.1f} % for the "
-        "study's form. "
-        f"The hierarchical form is the best on {best.count(ours)}: "
+        f"logistic, {means['last two points, line']:.1f} % for the last two points and {means[PAPER_FORM]:.1f} % for "
+        f"the study's form. The hierarchical form is the best on {best.count(ours)}: "
         + ("no form wins everywhere." if best.count(ours) < len(SPLITS) else "it wins everywhere."),
         "supported" if means[ours] <= min(means.values()) else "cannot tell", means=means,
     )  # fmt: skip

@@ -82,10 +82,9 @@ def _differences(part: Part, answers: Scores, column: str) -> None:
     unknown = low <= 0 <= high
     part.say(
         f"correlation.{column}", UNKNOWN,
-        f"Improvement in loss against improvement in mean accuracy from size to size, {COLUMNS[column]} column: "
-        f"r = {found.estimate:.2f}, 95 % [{low:.2f}, {high:.2f}], p = {found.p:.2f}, n = {len(loss)}. So few "
-        "differences need "
-        f"|r| > {needed:.2f} and would show a true r of 0.5 in {power:.0%} of studies.",
+        f"Improvement in loss against improvement in mean accuracy from size to size, {COLUMNS[column]} column: r = "
+        f"{found.estimate:.2f}, 95 % [{low:.2f}, {high:.2f}], p = {found.p:.2f}, n = {len(loss)}. So few differences "
+        f"need |r| > {needed:.2f} and would show a true r of 0.5 in {power:.0%} of studies.",
         "cannot tell" if unknown else "supported", r=found.estimate, lower=low, upper=high, needed=needed, power=power,
     )  # fmt: skip
 
@@ -102,10 +101,9 @@ def _levels(part: Part, answers: Scores) -> None:
     part.say(
         "correlation.levels", UNKNOWN,
         "That loss and accuracy are unrelated does not follow. Their levels: accuracy falls with loss in perfect "
-        f"rank order on {perfect} of "
-        f"{len(rank)} tasks, the weakest rank correlation is {max(rank):.2f}, and the mean accuracy has r = "
-        f"{mean:.2f}. "
-        "First differences of a smooth convex curve over unequal steps are negatively related by construction.",
+        f"rank order on {perfect} of {len(rank)} tasks, the weakest rank correlation is {max(rank):.2f}, and the mean "
+        f"accuracy has r = {mean:.2f}. First differences of a smooth convex curve over unequal steps are negatively "
+        "related by construction.",
         "contradicted" if max(rank) < -0.9 else "note", spearman=dict(zip(answers.tasks, rank)), pearson=mean,
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ def choice_of_form(evidence: Evidence) -> Part:
     choices = {split: _choose(part, evidence[split[0]], split) for split in LOSS_SPLITS}
     _published_claim(part, errors)
     _recipe(part, choices)
-    part.figures.append(_figure(evidence))
+    part.figures.append(_figure(evidence, choices))
     return part
 
 
@@ -192,8 +192,8 @@ def _choose(part: Part, answers: Scores, split: tuple[str, str, int]) -> Choice:
     label = f"{TITLES[family]}, {COLUMNS[column] if family == 'cerebras' else 'arXiv'} losses"
     part.say(
         f"form.chosen.{family}.{column}", SECTION,
-        f"{label}: {choice.reason} On the {len(answers.models) - seen} larger models it is off by {error:.2f} % "
-        f"(last value {naive:.1f} %, skill {1 - error / naive:.2f}).",
+        f"{label}: {choice.reason} On the {len(answers.models) - seen} larger models it is off by {error:.2f} % (last "
+        f"value {naive:.1f} %, skill {1 - error / naive:.2f}).",
         "supported" if error < naive else "contradicted", mape=error, naive=naive, law=made.law.name,
     )  # fmt: skip
     return choice
@@ -226,21 +226,20 @@ def _recipe(part: Part, choices: dict[tuple[str, str, int], Choice]) -> None:
     part.say(
         "form.recipe", SECTION,
         f"Where tokens grow with size (Cerebras-GPT) rolling origin takes {', '.join(sorted(grown))}; where every "
-        "size saw "
-        f"the same tokens (Pythia) it takes {', '.join(sorted(fixed))}."
+        f"size saw the same tokens (Pythia) it takes {', '.join(sorted(fixed))}."
         + (" Which law fits depends on the recipe, so no form is right for all families." if differ else ""),
         "supported" if differ else "cannot tell", tokens_grow=sorted(grown), tokens_fixed=sorted(fixed),
     )  # fmt: skip
 
 
-def _figure(evidence: Evidence) -> Figure:
+def _figure(evidence: Evidence, choices: dict[tuple[str, str, int], Choice]) -> Figure:
     panels = []
     for family, column, seen in (split for split in LOSS_SPLITS if split[0] in ("cerebras", "pythia")):
         answers = evidence[family]
         table = _table(answers, column, "params_nominal")
         small = {name: values[:seen] for name, values in table.items()}
         grid = np.geomspace(table["N"][0], table["N"][-1], 24)
-        made = choose({"N": small["N"], "loss": small["loss"]}, target="loss").fit
+        made = choices[family, column, seen].fit
         assert isinstance(made, Fit)
         band = forecast(made, level=0.95, kind="run", **{made.law.variables[0]: grid})
         other = _two(small, constant=made.law.name == "power_law", bounds=_FREE if made.law.name == "power_law" else {})

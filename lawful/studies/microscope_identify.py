@@ -29,7 +29,8 @@ def identifiability(evidence: Evidence) -> Part:
     """Profiles of L_inf and of the exponents, and what a second family adds."""
     part, scans = Part(), {}
     for column in COLUMNS:
-        scans[column] = _three_parameters(part, evidence["cerebras"], column)
+        found, scans[column] = three_parameters(evidence["cerebras"], column)
+        part.add(found)
     part.figures.append(_figure(scans))
     _definition_of_size(part, evidence["cerebras"])
     _scatter(part, evidence["cerebras"])
@@ -46,7 +47,9 @@ def kaplan(answers: Scores, column: str, size: str = "params_nominal", **options
     return made
 
 
-def _three_parameters(part: Part, answers: Scores, column: str) -> Profile:
+def three_parameters(answers: Scores, column: str) -> tuple[Part, Profile]:
+    """What seven losses say of a N^-alpha + L_inf: intervals of both, tests of L_inf, and the profile of L_inf."""
+    part = Part()
     name, (top, alpha_top, alpha_low, golden_p) = COLUMNS[column], _GOLDEN[column]
     free, positive = kaplan(answers, column), kaplan(answers, column, bounds={})
     lowest = float(answers.column(column).min())
@@ -65,8 +68,7 @@ def _three_parameters(part: Part, answers: Scores, column: str) -> Profile:
     part.say(
         f"{key}.l_inf", SECTION,
         f"The irreducible loss, {name} column: {L.estimate:.3f}, 95 % "
-        f"{span(L.lower, L.upper, L.open_below, L.open_above)}"
-        f" by F-profile with {free.dof} degrees of freedom."
+        f"{span(L.lower, L.upper, L.open_below, L.open_above)} by F-profile with {free.dof} degrees of freedom."
         + (f" Not rejected: {', '.join(kept)}. The data cannot tell whether there is one." if unknown else ""),
         "cannot tell" if unknown else "supported",
         estimate=L.estimate, lower=L.lower, upper=L.upper, open_below=L.open_below,
@@ -75,12 +77,11 @@ def _three_parameters(part: Part, answers: Scores, column: str) -> Profile:
     part.say(
         f"{key}.alpha", SECTION,
         f"The exponent, {name} column: {wide.estimate:.3f}, 95 % {span(wide.lower, wide.upper, wide.open_below)} with "
-        "L_inf "
-        f"free and {span(narrow.lower, narrow.upper)} with L_inf >= 0. Kaplan's 0.076 is "
+        f"L_inf free and {span(narrow.lower, narrow.upper)} with L_inf >= 0. Kaplan's 0.076 is "
         + ("inside the first." if wide.lower <= 0.076 <= wide.upper else "outside both."),
         "note", estimate=wide.estimate, lower=wide.lower, upper=wide.upper, bounded=(narrow.lower, narrow.upper),
     )  # fmt: skip
-    return L
+    return part, L
 
 
 def _p_values(free: Fit, answers: Scores, column: str) -> list[float]:
@@ -121,8 +122,8 @@ def _scatter(part: Part, answers: Scores) -> None:
         part.check(f"identifiability.{column}.chi2", SECTION, what, chi2, golden, 0.05 * golden)
         part.say(
             f"identifiability.{column}.scatter", SECTION,
-            f"Residuals of the {COLUMNS[column]} column have an sd of {sd:.1%}, against {SEED_NOISE:.2%} between seeds "
-            f"(chi2 = {chi2:.1f} on {free.dof}, p = {p:.1g}): "
+            f"Residuals of the {COLUMNS[column]} column have an sd of {sd:.1%}, against {SEED_NOISE:.2%} between "
+            f"seeds (chi2 = {chi2:.1f} on {free.dof}, p = {p:.1g}): "
             + ("the models differ by more than their seeds." if p < 0.01 else "no more than seeds explain."),
             "note", chi2=chi2, p=p, sd=sd,
         )  # fmt: skip
@@ -145,8 +146,8 @@ def _five_parameters(part: Part, answers: Scores) -> None:
         reason = f"no limit on {' and '.join(unknown)} within {list(_EXPONENTS)}" if unknown else "exponents bounded"
         part.say(
             f"identifiability.{law}", SECTION,
-            f"{law.capitalize()} form on Cerebras-GPT alone: {reason}. Its five parameters stand on {made.n} points on "
-            f"which D is a power of N (R2 = {line:.6f}).",
+            f"{law.capitalize()} form on Cerebras-GPT alone: {reason}. Its five parameters stand on {made.n} points "
+            f"on which D is a power of N (R2 = {line:.6f}).",
             "cannot tell" if unknown else "supported", r2=line, condition=number,
             **{name: (s.lower, s.upper) for name, s in scans.items()},
         )  # fmt: skip
@@ -181,8 +182,7 @@ def _with_pythia(part: Part, evidence: Evidence) -> None:
     part.say(
         "identifiability.both", SECTION,
         f"With the {len(evidence['pythia'].models)} Pythia v0 losses, where D does not follow N, the Chinchilla form "
-        "has "
-        f"{listed} (n = {made.n}, scatter {made.sigma:.1%}).",
+        f"has {listed} (n = {made.n}, scatter {made.sigma:.1%}).",
         "supported" if known else "cannot tell", **{n: (s.lower, s.upper) for n, s in scans.items()},
     )  # fmt: skip
     part.say(

@@ -38,10 +38,12 @@ _GOLDEN = {"loss": 1.79, "loss_card": 2.04}  # percent: map on Pythia v0 by maxi
 def transfer(evidence: Evidence) -> Part:
     """Two stages to the large models, transfer to other families, and what the intervals are worth."""
     part = Part()
-    found = {column: _two_stage(part, evidence, column) for column in COLUMNS}
-    _siblings(part, evidence)
+    scatters = {column: loss_scatter(evidence, column) for column in COLUMNS}
+    losses = {column: _losses(evidence, column, scatters[column]) for column in COLUMNS}
+    found = {column: _two_stage(part, evidence, column, losses[column]) for column in COLUMNS}
+    _siblings(part, evidence, losses)
     _families(part, evidence)
-    _intervals(part, evidence, found)
+    _intervals(part, evidence, found, scatters)
     part.figures += [_figure(evidence, column, *found[column]) for column in COLUMNS]
     return part
 
@@ -60,17 +62,15 @@ def loss_scatter(evidence: Evidence, column: str) -> Scatter:
     return pooled_scatter(*(one for one in made if isinstance(one, Fit)))
 
 
-def _losses(evidence: Evidence, column: str) -> np.ndarray:
+def _losses(evidence: Evidence, column: str, scatter: Scatter) -> np.ndarray:
     """Draws (draws, 3) of the losses of the three large models, from the four small."""
     N, loss = size(evidence["cerebras"]), evidence["cerebras"].column(column)
-    scatter = loss_scatter(evidence, column)
     return power_law_draws(N[:_SEEN], loss[:_SEEN], N[_SEEN:], scatter=scatter)
 
 
-def _two_stage(part: Part, evidence: Evidence, column: str) -> tuple[TaskForecast, Judged]:
+def _two_stage(part: Part, evidence: Evidence, column: str, losses: np.ndarray) -> tuple[TaskForecast, Judged]:
     answers, sibling = matched(evidence["cerebras"], evidence["pythia"])
     held, name = answers.take(slice(_SEEN, None)), COLUMNS[column]
-    losses = _losses(evidence, column)
     made = forecast_scores(curves(sibling), ability("loss", losses), held, level=_LEVEL)
     told = judge(made, held, answers.accuracy[:, _SEEN - 1])
     likely = mape(read_off(fit_map(sibling), np.exp(np.log(losses).mean(0))), held.accuracy)
@@ -80,10 +80,9 @@ def _two_stage(part: Part, evidence: Evidence, column: str) -> tuple[TaskForecas
     part.say(
         f"transfer.two_stage.{column}", TRANSFER,
         f"{name} losses: the loss of the three large models extrapolated from the four small, then the accuracy read "
-        "off "
-        f"curves of Pythia v0 alone: MAPE {told.mape.mean():.2f} % over {len(held.tasks)} tasks (study, one family: "
-        f"{PUBLISHED_ERROR} %; noise of the tests alone: {told.noise.mean():.2f} %; skill {naive:.2f} against the last "
-        "value). That loss is an unreliable proxy for accuracy is not what these data say.",
+        f"off curves of Pythia v0 alone: MAPE {told.mape.mean():.2f} % over {len(held.tasks)} tasks (study, one "
+        f"family: {PUBLISHED_ERROR} %; noise of the tests alone: {told.noise.mean():.2f} %; skill {naive:.2f} against "
+        "the last value). That loss is an unreliable proxy for accuracy is not what these data say.",
         "contradicted" if told.mape.mean() < 2 * told.noise.mean() else "supported",
         mape=told.mape.mean(), per_task=dict(zip(held.tasks, told.mape.tolist())), likelihood=likely.mean(),
         points=told.points.tolist(), largest_z=float(np.abs(told.z).max()),
@@ -91,7 +90,7 @@ def _two_stage(part: Part, evidence: Evidence, column: str) -> tuple[TaskForecas
     return made, told
 
 
-def _siblings(part: Part, evidence: Evidence) -> None:
+def _siblings(part: Part, evidence: Evidence, losses: dict[str, np.ndarray]) -> None:
     """Which curves are used matters little; an offset learnt from the small models is an option."""
     answers, pythia, deduped = evidence["cerebras"], evidence["pythia"], in_order(evidence["deduped"])
     held, small = answers.take(slice(_SEEN, None)), answers.take(slice(_SEEN))
@@ -100,13 +99,12 @@ def _siblings(part: Part, evidence: Evidence) -> None:
     for label, other in ((TITLES["pythia"], pythia), (f"{TITLES['pythia']} and deduplicated", both)):
         made, likely = curves(other), fit_map(other)
         for column in COLUMNS:
-            losses = _losses(evidence, column)
-            middle, true = np.exp(np.log(losses).mean(0)), held.column(column)
+            middle, true = np.exp(np.log(losses[column]).mean(0)), held.column(column)
             anchor = Anchor(ability(column, small.column(column)), small.accuracy)
             lines.append((
                 label, COLUMNS[column], _mean(read_off(likely, middle), held),
-                _mean(draw(made, ability("loss", losses)).mean(1), held),
-                _mean(draw(made, ability("loss", losses), anchor=anchor).mean(1), held),
+                _mean(draw(made, ability("loss", losses[column])).mean(1), held),
+                _mean(draw(made, ability("loss", losses[column]), anchor=anchor).mean(1), held),
                 _mean(draw(made, ability("loss", true)).mean(1), held),
             ))  # fmt: skip
     part.table(
@@ -166,8 +164,7 @@ def _families(part: Part, evidence: Evidence) -> None:
         "transfer.pythia", TRANSFER,
         f"From Cerebras-GPT to Pythia v0, seven tasks measured alike: {by_loss:.2f} % through loss (hierarchical "
         f"{hierarchical:.2f} %, noise alone {noise:.2f} %), {by_size:.1f} % by the study's form in size, which "
-        "ignores that "
-        f"Pythia saw more tokens. The study reports {PUBLISHED_TRANSFER} %.",
+        f"ignores that Pythia saw more tokens. The study reports {PUBLISHED_TRANSFER} %.",
         "contradicted" if by_loss < by_size / 2 else "supported", loss=by_loss, size=by_size, hierarchical=hierarchical,
     )  # fmt: skip
 
@@ -181,7 +178,9 @@ def _through(source: Scores, column: str) -> Callable[[Scores], np.ndarray]:
 # ---- intervals
 
 
-def _intervals(part: Part, evidence: Evidence, found: dict[str, tuple[TaskForecast, Judged]]) -> None:
+def _intervals(
+    part: Part, evidence: Evidence, found: dict[str, tuple[TaskForecast, Judged]], scatters: dict[str, Scatter]
+) -> None:
     answers = evidence["cerebras"]
     held = answers.take(slice(_SEEN, None))
     lower, upper = _paper_intervals(answers.take(slice(_SEEN)), size(held))
@@ -191,18 +190,15 @@ def _intervals(part: Part, evidence: Evidence, found: dict[str, tuple[TaskForeca
         (f"{PAPER_FORM}, F-profile for one run", covered, held.accuracy.size, float((upper - lower).mean()), score)
     ]
     for column, (_, told) in found.items():
-        scatter = loss_scatter(evidence, column)
+        scatter = scatters[column]
         lines.append((f"two stages, {COLUMNS[column]} losses", told.covered, told.count, told.width, told.score))
         enough = told.covered >= 0.9 * told.count
         part.say(
             f"intervals.two_stage.{column}", INTERVALS,
             f"{COLUMNS[column]} losses: 95 % intervals of the two stages hold {told.covered} of {told.count} "
-            "accuracies that "
-            f"were held out, mean width {told.width:.3f}, interval score {told.score:.3f} (the study's form: "
-            f"{covered} and "
-            f"{score:.3f}). One run's loss is taken to scatter by {scatter.sd:.2%} round its law, from {scatter.dof} "
-            "degrees "
-            "of freedom in three families.",
+            f"accuracies that were held out, mean width {told.width:.3f}, interval score {told.score:.3f} (the "
+            f"study's form: {covered} and {score:.3f}). One run's loss is taken to scatter by {scatter.sd:.2%} round "
+            f"its law, from {scatter.dof} degrees of freedom in three families.",
             "supported" if enough and told.score < score else "contradicted", covered=told.covered, count=told.count,
             width=told.width, score=told.score, scatter=scatter.sd, dof=scatter.dof,
         )  # fmt: skip
@@ -261,7 +257,7 @@ def _figure(evidence: Evidence, column: str, made: TaskForecast, told: Judged) -
     return Figure(
         f"two_stage_{column}", INTERVALS,
         f"Two-stage forecast of the three large Cerebras-GPT models, {COLUMNS[column]} losses: loss from the four "
-        "small "
-        "models, accuracy from curves of Pythia v0. The intervals carry loss, curve, model, test and evaluator.",
+        "small models, accuracy from curves of Pythia v0. The intervals carry loss, curve, model, test and "
+        "evaluator.",
         tuple(panels),
     )  # fmt: skip
