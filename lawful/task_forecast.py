@@ -126,13 +126,15 @@ def interval_score(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray, leve
 class Judged:
     """A forecast against what came. mape (t,): percent. points (t,): mean absolute error, fractions.
 
-    skill (t,): 1 - MAPE / MAPE of the last value known; comparable between losses and accuracies, as MAPE is not.
+    naive (t,): MAPE of the last value known. skill (t,): 1 - mape / naive; comparable between losses and accuracies, as
+    MAPE is not.
     noise (t,): MAPE that the truth itself is expected to have. z (t, k): error in binomial standard errors.
     covered of count intervals; width, score: their means.
     """
 
     mape: np.ndarray
     points: np.ndarray
+    naive: np.ndarray
     skill: np.ndarray
     noise: np.ndarray
     z: np.ndarray
@@ -151,7 +153,7 @@ def judge(forecast: TaskForecast, truth: Scores, last: np.ndarray) -> Judged:
     inside = (y >= forecast.lower) & (y <= forecast.upper)
     score = interval_score(forecast.lower, forecast.upper, y, forecast.level)
     return Judged(
-        error, np.abs(forecast.estimate - y).mean(-1), 1 - error / naive, expected_mape(y, truth.items),
+        error, np.abs(forecast.estimate - y).mean(-1), naive, 1 - error / naive, expected_mape(y, truth.items),
         (forecast.estimate - y) / se, int(inside.sum()), inside.size, float((forecast.upper - forecast.lower).mean()),
         float(score.mean()),
     )  # fmt: skip

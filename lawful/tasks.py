@@ -10,7 +10,7 @@ a floor that is fitted: guessing is the floor only where no model is significant
     against_chance(answers).verdict("winogrande")
     curve = fit_map(answers)                    # logistic in loss, one per task; curve.p says whether it fits
     read_off(curve, [1.9, 1.7])                 # accuracies (tasks, 2)
-    forecast = forecast_scores(curves(answers), [1.9, 1.7], items=answers.items)   # with intervals: task_forecast
+    forecast_scores(curves(answers), ability("loss", [1.9, 1.7]), answers)    # with intervals: task_forecast
 """
 
 from __future__ import annotations

@@ -66,8 +66,9 @@ def _chance(part: Part, answers: Scores, test: ChanceTest, flags: tuple[str, ...
     below = [task for task in answers.tasks if floor[task] is None]
     part.say(
         "accuracy.below_chance", SECTION,
-        f"Significantly below chance at some size: {', '.join(below) or 'no task'}."
-        + (" A floor of 1 / choices is false there: raw likelihoods prefer short answers." if below else ""),
+        f"That 1 / choices is the floor of every task: significantly below it at some size: "
+        f"{', '.join(below) or 'none'}"
+        + (", since raw likelihoods prefer short answers." if below else "."),
         "contradicted" if below else "supported", tasks=below,
     )  # fmt: skip
     small = answers.take(slice(_SEEN))
@@ -112,10 +113,9 @@ def _fits(part: Part, answers: Scores, floor: dict[str, float | None]) -> dict[s
     good, bad = _adequate(ours), len(theirs.p) - _adequate(theirs)
     part.say(
         "accuracy.scales", SECTION,
-        f"A logistic in the Pile loss with a fitted floor fits {good} of {len(ours.p)} tasks within binomial noise; "
-        f"the study's form is rejected on {bad}. That task accuracy does not scale smoothly was a property of the "
-        "curve.",
-        "contradicted" if good == len(ours.p) and bad > len(ours.p) / 2 else "note",
+        f"That accuracy does not scale smoothly: the study's curve is rejected by the noise of the tests on {bad} of "
+        f"{len(ours.p)} tasks, but a logistic in the Pile loss with a fitted floor fits {good} of them.",
+        "contradicted" if good == len(ours.p) else "cannot tell" if good > len(ours.p) / 2 else "supported",
         p_logistic=ours.p, p_study=theirs.p,
     )  # fmt: skip
     return maps
@@ -223,7 +223,8 @@ def _extrapolation(part: Part, answers: Scores, flags: tuple[str, ...]) -> None:
         f"({errors[PAPER_FORM].mean():.1f} % here). From the same four models alone, with floors, test noise and one "
         f"prior for the slopes of all tasks, the three largest are predicted with {ours:.1f} % (last value "
         f"{errors['last value'].mean():.1f} %, noise alone {expected_mape(held.accuracy, held.items).mean():.1f} %). "
-        f"Its 95 % intervals cover {told.covered} of {told.count}: curves in size alone are not quite right.",
+        f"Its 95 % intervals cover {told.covered} of {told.count}"
+        + (": curves in size alone are not quite right." if told.covered < 0.9 * told.count else "."),
         "contradicted" if ours < errors[PAPER_FORM].mean() else "supported",
         mape=float(ours), covered=told.covered, count=told.count, score=told.score, flags=unclear,
     )  # fmt: skip

@@ -48,7 +48,7 @@ def breaks(evidence: Evidence) -> Part:
 
 def _say_break(part: Part, task: str, shown: bool, p: float, adjusted: float, bend: float) -> None:
     text = f"{task}: p = {p:.3f} for a break at the best place, {adjusted:.2f} after Holm"
-    reason = "" if shown else "; seven points cannot tell a break from noise"
+    reason = "" if shown else "; so few points cannot tell a break from noise"
     smooth = f". A smooth bend explains the gain (p = {bend:.1g})" if bend < 0.01 and not shown else ""
     part.say(
         f"breaks.{task}",
@@ -100,11 +100,10 @@ def _levels(part: Part, answers: Scores) -> None:
     part.check("correlation.levels", UNKNOWN, "r of the loss and mean accuracy", mean, -0.97, 0.006)
     part.say(
         "correlation.levels", UNKNOWN,
-        "That loss and accuracy are unrelated does not follow. Their levels: accuracy falls with loss in perfect "
-        f"rank order on {perfect} of {len(rank)} tasks, the weakest rank correlation is {max(rank):.2f}, and the mean "
-        f"accuracy has r = {mean:.2f}. First differences of a smooth convex curve over unequal steps are negatively "
-        "related by construction.",
-        "contradicted" if max(rank) < -0.9 else "note", spearman=dict(zip(answers.tasks, rank)), pearson=mean,
+        f"That loss and accuracy are unrelated: accuracy is in perfect order of the loss on {perfect} of {len(rank)} "
+        f"tasks, the weakest rank correlation is {max(rank):.2f}, and the mean accuracy has r = {mean:.2f}. (First "
+        "differences of a smooth convex curve over unequal steps are negatively related by construction.)",
+        "contradicted" if max(rank) < -0.9 else "cannot tell", spearman=dict(zip(answers.tasks, rank)), pearson=mean,
     )  # fmt: skip
 
 

@@ -61,9 +61,9 @@ def in_order(answers: Scores) -> Scores:
     return answers.take(np.flatnonzero(loss <= np.minimum.accumulate(loss)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Part:
-    """What one part of the second opinion says. It grows while the part is computed."""
+    """What one part of the second opinion says; the lists grow while it is computed."""
 
     rows: list[Row] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
