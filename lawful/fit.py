@@ -172,7 +172,8 @@ def fit(
 
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
-    by = by if by is not None else _only(getattr(runs, "by", None))
+    own = next((p.by for p in law.parameters if p.by is not None), None)
+    by = by if by is not None else _only(getattr(runs, "by", None)) or own
     chosen = _default_objective(law, runs, target, objective)
     settings = Settings(
         dict(fixed or {}), dict(tied or {}), dict(bounds or {}), tuple(shared) if shared is not None else None,
@@ -183,7 +184,7 @@ def fit(
     if protocol:
         return _fit_by_protocol(protocol, law, data, settings, fingerprint)
     given = [starts] if isinstance(starts, Mapping) else starts
-    if by and shared is None:
+    if by and shared is None and not own:
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
@@ -232,6 +233,7 @@ def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
 
 def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
     grouped: tuple[str, ...] = ()
+    own = any(p.by is not None and p.name not in settings.fixed for p in law.parameters)
     if data.by and settings.shared is not None:
         taken = {*settings.shared, *settings.fixed, *settings.tied}
         grouped = tuple(p for p in law.parameter_names if p not in taken)
@@ -242,7 +244,7 @@ def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] =
                 )
     return bind(
         law, data.X, fixed=settings.fixed, tied=settings.tied, bounds=settings.bounds, by=grouped,
-        grouping=data.by or None, labels=data.labels if grouped else (), uncentred=uncentred,
+        grouping=data.by or None, labels=data.labels if grouped or own else (), uncentred=uncentred,
     )  # fmt: skip
 
 

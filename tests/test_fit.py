@@ -236,3 +236,15 @@ def test_rows_with_gaps_are_left_out_and_listed():
 def test_the_same_seed_gives_the_same_fit():
     one, two = (lawful.fit(two_terms, table(noise=0.02), seed=5) for _ in range(2))
     assert one.estimates == two.estimates and one.F == two.F
+
+
+def test_a_law_with_a_value_per_group_finds_its_column():
+    @lawful.law(predicts="L")
+    def levels(N, *, A=lawful.amplitude("N", "alpha", by="family"), alpha=lawful.exponent()):
+        return A * N**-alpha
+
+    data = {"N": np.tile(NOMINAL, 2), "L": np.concatenate([20 * NOMINAL**-0.1, 30 * NOMINAL**-0.1])}
+    fit = lawful.fit(levels, {**data, "family": np.repeat(["a", "b"], 7)})
+    assert fit.estimates == pytest.approx({"A[a]": 20, "A[b]": 30, "alpha": 0.1}, rel=1e-6)
+    with pytest.raises(ValueError, match="'family'"):
+        lawful.fit(levels, data)
