@@ -182,19 +182,22 @@ def fit(
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
     if protocol:
-        return _fit_by_protocol(protocol, law, data, settings, fingerprint)
+        return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
     if by and shared is None:
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
 
-def _fit_by_protocol(name: str, law: Law, data: Points, settings: Settings, fingerprint: str) -> Fit:
+def _fit_by_protocol(
+    name: str, law: Law, data: Points, settings: Settings, fingerprint: str, default: Objective,
+    stated: str | Objective | None,
+) -> Fit:  # fmt: skip
     from lawful.protocols import run
 
     model = _bind(law, data, settings)
     _check_enough(model, data)
-    theta, F, ended, record = run(name, model, _problems([data], model), settings.seed)
+    theta, F, ended, record = run(name, model, _problems([data], model), settings.seed, default, stated)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
 
 
