@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lawful.quantities import find
+
 if TYPE_CHECKING:
     from lawful.findings import Finding
     from lawful.fit import Fit
@@ -39,13 +41,18 @@ def _intervals(fit: Fit) -> Intervals:
 def headline(fit: Fit) -> str:
     """``chinchilla fitted to 7 points: loss over N = params and D = tokens``"""
     columns = fit.points.columns
-    over = [v if columns.get(v, v) == v else f"{v} = {_column(columns[v])}" for v in fit.law.variables]
+    over = [f"{v} = {_column(columns.get(v, v))}" for v in fit.law.variables]
     by = f", by {fit.points.by}" if fit.points.by else ""
-    return f"{fit.law.name} fitted to {fit.n} points: {fit.points.target} over {joined(over)}{by}"
+    target = _column(fit.points.target)
+    return f"{fit.law.name} fitted to {fit.n} points: {target} over {joined(over)}{by}".replace("x = x", "x")
 
 
 def _column(column: Any) -> str:
-    return column if isinstance(column, str) else f"({', '.join(map(str, column))})"
+    """The name of a column in words: the vocabulary's for its symbols, otherwise the table's own."""
+    if not isinstance(column, str):
+        return f"({', '.join(map(str, column))})"
+    quantity = find(column)
+    return quantity.column if quantity is not None and column == quantity.symbol else column
 
 
 def formula_lines(fit: Fit) -> list[str]:
@@ -69,10 +76,15 @@ def setting_lines(fit: Fit) -> list[str]:
 def fact_lines(fit: Fit) -> list[str]:
     """Residual spread, objective and search, in words."""
     free = f"{fit.n} points, {len(fit.estimates)} free numbers, {fit.dof} degrees of freedom"
+    said = {
+        "residual sd": f"{spread_words(fit)} ({free})",
+        "objective": f"{objective_words(fit)}, {fit.F:.6g} at the optimum",
+        "search": search_words(fit),
+    }
     return [
-        f"residual sd  {spread_words(fit)} ({free})",
-        f"objective    {objective_words(fit)}, {fit.F:.6g} at the optimum",
-        f"search       {search_words(fit)}",
+        line
+        for name, text in said.items()
+        for line in textwrap.wrap(text, WIDTH, initial_indent=f"{name:<13}", subsequent_indent=" " * 13)
     ]
 
 
@@ -82,7 +94,8 @@ def spread_words(fit: Fit) -> str:
         return "unknown: no degrees of freedom"
     if fit.objective.binomial:
         return f"{fit.sigma:.3g} times the binomial one"
-    return f"{fit.sigma:.2%} of {fit.points.target}" if fit.objective.log else f"{fit.sigma:.3g} in {fit.points.target}"
+    target = _column(fit.points.target)
+    return f"{percent(fit.sigma)} of {target}" if fit.objective.log else f"{fit.sigma:.3g} in {target}"
 
 
 def objective_words(fit: Fit) -> str:
@@ -102,12 +115,12 @@ def objective_words(fit: Fit) -> str:
 
 def search_words(fit: Fit) -> str:
     s = fit.search
-    starts = f"{s.starts} start{'s' * (s.starts != 1)}, {s.solved} solved to the end, {s.agree:.0%} of these agree"
+    starts = f"{s.starts} start{'s' * (s.starts != 1)}, {s.solved} solved to the end, {percent(s.agree)} of these agree"
     near = [F for F, _ in s.optima[1:] if s.optima[0][0] < F <= 1.1 * s.optima[0][0]]
     if not near:
         return f"{starts}; no other optimum within 10 %"
     count = f"{len(near)} other optim{'a' if len(near) > 1 else 'um'}"
-    return f"{starts}; {count} within 10 %, the nearest {near[0] / s.optima[0][0] - 1:.2g} worse"
+    return f"{starts}; {count} within 10 %, the nearest {percent(near[0] / s.optima[0][0] - 1)} worse"
 
 
 def findings_of(fit: Fit, intervals: Intervals | None) -> list[Finding]:
@@ -132,8 +145,13 @@ def interval_title(intervals: Intervals) -> str:
 
 
 def interval_cells(one: Interval) -> tuple[str, str]:
-    """An estimate and its interval as text; an end without limit is said to be open."""
-    return number(one.estimate), f"{number(one.lower)} to {number(one.upper)}"
+    """An estimate and its interval as text; where the data set no limit the end of the scan is not shown as one."""
+    below, above = (one.verdict.startswith(f"cannot tell: no limit {s}") for s in ("below", "above"))
+    if one.verdict.startswith("cannot tell: no limit either side") or np.isinf([one.lower, one.upper]).all():
+        return number(one.estimate), "no limit"
+    lower = "no limit" if below or np.isinf(one.lower) else number(one.lower)
+    upper = "no limit" if above or np.isinf(one.upper) else number(one.upper)
+    return number(one.estimate), f"{lower} to {upper}"
 
 
 def number(x: float) -> str:
@@ -143,6 +161,12 @@ def number(x: float) -> str:
     if np.isinf(x):
         return "no limit"
     return f"{x:.4g}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.3e}".replace("e+0", "e").replace("e+", "e")
+
+
+def percent(x: float) -> str:
+    """A share as a percentage of two significant digits: ``1.2 %``; two parts in a million are ``0.0002 %``."""
+    digits = np.format_float_positional(100 * x, precision=3, fractional=False, trim="-")
+    return f"{digits} %"
 
 
 def _number(x: Any) -> str:

@@ -94,10 +94,10 @@ def to_json(fit: Fit | Fits, folder: Path | None = None) -> str:
     """The text of a fit file. folder: where it will lie, from which a law in the user's file is named."""
     folder = Path.cwd() if folder is None else folder
     if isinstance(fit, Fits):
-        fits = {label: _plain(_stored(one, folder)) for label, one in fit.fits.items()}
+        fits = {label: plain(_stored(one, folder)) for label, one in fit.fits.items()}
         data = {"format": _MANY, "by": fit.by, "fits": fits, "failed": dict(fit.failed)}
     else:
-        data = _plain(_stored(fit, folder))
+        data = plain(_stored(fit, folder))
     return json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
@@ -123,14 +123,14 @@ def load_fit(path: str | Path, law: Law | None = None) -> Fit | Fits:
 _REMEDY = "write it again with `lawful fit RUNS --out FILE` or fitfile.save"
 
 
-def _plain(x: Any) -> Any:
-    """Numbers, text, lists and dicts of them; nan as null, infinity as text."""
+def plain(x: Any) -> Any:
+    """What JSON can hold: numbers, text, lists and dicts of them; nan as None, infinity as text ("inf", "-inf")."""
     if isinstance(x, Mapping):
-        return {str(k): _plain(v) for k, v in x.items()}
+        return {str(k): plain(v) for k, v in x.items()}
     if isinstance(x, np.ndarray):
-        return _plain(x.tolist())
+        return plain(x.tolist())
     if isinstance(x, list | tuple):
-        return [_plain(v) for v in x]
+        return [plain(v) for v in x]
     if isinstance(x, np.generic):
         x = x.item()
     if isinstance(x, float) and not np.isfinite(x):
