@@ -131,7 +131,7 @@ def forecast(
         show_forecast(found, made, frame)
     else:
         flagged = sum(bool(f) for f in found.flag)
-        typer.echo(f"{out}: {len(found)} forecasts with {level * 100:g} % intervals, {flagged} flagged")
+        typer.echo(f"{out}: {len(found)} forecasts with {level * 100:g}% intervals, {flagged} flagged")
 
 
 def diagnose(fit: FitFile, level: Level = 0.95, as_json: Json = False) -> None:

@@ -129,10 +129,11 @@ def show_forecast(found: "Forecast", made: "Fit | Fits", frame: "pl.DataFrame") 
     out = console()
     what = "the mean of runs" if found.kind == "mean" else "one new run"
     target = one.points.target
-    out.print(Text(f"{target} of {what} by {one.law.name}, {found.level * 100:g} % intervals ({found.method})", "bold"))
+    out.print(Text(f"{target} of {what} by {one.law.name}, {found.level * 100:g}% intervals ({found.method})", "bold"))
     names = [n for n in frame.columns if n not in ("estimate", "lower", "upper", "flag")]
     shown = names[:4]
-    table = _grid(*shown, "estimate", "interval", "flag", numbers=tuple(range(len(shown) + 1)))
+    numeric = [i for i, n in enumerate(shown) if frame[n].dtype.is_numeric()]
+    table = _grid(*shown, "estimate", "interval", "flag", numbers=(*numeric, len(shown)))
     for row, low, high, flag in zip(frame.to_dicts(), found.lower, found.upper, found.flag):
         ends = f"{describe.number(low)} to {describe.number(high)}"
         table.add_row(*(_cell(row[n]) for n in shown), describe.number(row["estimate"]), ends, Text(flag, "yellow"))

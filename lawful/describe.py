@@ -22,7 +22,7 @@ WIDTH = 100
 
 
 def describe_fit(fit: Fit, intervals: Intervals | None = None) -> str:
-    """A fit as a person reads it. intervals: those to show (default: 95 %, by the default method)."""
+    """A fit as a person reads it. intervals: those to show (default: 95%, by the default method)."""
     intervals = _intervals(fit) if intervals is None else intervals
     rows = [(name, *interval_cells(one), one.verdict) for name, one in intervals.items()]
     lines = [headline(fit), *formula_lines(fit), *setting_lines(fit), ""]
@@ -118,9 +118,9 @@ def search_words(fit: Fit) -> str:
     starts = f"{s.starts} start{'s' * (s.starts != 1)}, {s.solved} solved to the end, {percent(s.agree)} of these agree"
     near = [F for F, _ in s.optima[1:] if s.optima[0][0] < F <= 1.1 * s.optima[0][0]]
     if not near:
-        return f"{starts}; no other optimum within 10 %"
+        return f"{starts}; no other optimum within 10%"
     count = f"{len(near)} other optim{'a' if len(near) > 1 else 'um'}"
-    return f"{starts}; {count} within 10 %, the nearest {percent(near[0] / s.optima[0][0] - 1)} worse"
+    return f"{starts}; {count} within 10%, the nearest {percent(near[0] / s.optima[0][0] - 1)} worse"
 
 
 def findings_of(fit: Fit, intervals: Intervals | None) -> list[Finding]:
@@ -141,7 +141,7 @@ def finding_lines(findings: Iterable[Finding], width: int = WIDTH) -> list[str]:
 
 def interval_title(intervals: Intervals) -> str:
     level = next((one.level for one in intervals.values()), 0.95)
-    return f"{level:.4g} interval ({intervals.method})".replace(f"{level:.4g}", f"{level * 100:g} %")
+    return f"{level * 100:g}% interval ({intervals.method})"
 
 
 def interval_cells(one: Interval) -> tuple[str, str]:
@@ -160,13 +160,16 @@ def number(x: float) -> str:
         return "unknown"
     if np.isinf(x):
         return "no limit"
-    return f"{x:.4g}" if x == 0 or 1e-3 <= abs(x) < 1e6 else f"{x:.3e}".replace("e+0", "e").replace("e+", "e")
+    if x == 0 or 1e-3 <= abs(x) < 1e6:
+        return f"{x:.4g}"
+    mantissa, power = f"{x:.3e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def percent(x: float) -> str:
-    """A share as a percentage of two significant digits: ``1.2 %``; two parts in a million are ``0.0002 %``."""
+    """A share as a percentage of two significant digits: ``1.2%``; two parts in a million are ``0.0002%``."""
     digits = np.format_float_positional(100 * x, precision=3, fractional=False, trim="-")
-    return f"{digits} %"
+    return f"{digits}%"
 
 
 def _number(x: Any) -> str:
