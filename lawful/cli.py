@@ -37,9 +37,12 @@ def start(
         typer.echo(context.get_help())
 
 
-for command in (read, fit, forecast, diagnose, study):
-    app.command(no_args_is_help=True)(command)
-app.add_typer(laws, name="laws")
+app.command(short_help="Check a table of runs.", no_args_is_help=True)(read)
+app.command(short_help="Fit a law to runs, every value with its interval.", no_args_is_help=True)(fit)
+app.command(short_help="Predict at new points, with intervals.", no_args_is_help=True)(forecast)
+app.command(short_help="Say whether a fit is to be believed, and why not.", no_args_is_help=True)(diagnose)
+app.command(short_help="Run a published study again and check its numbers.")(study)
+app.add_typer(laws, name="laws", short_help="List, show and cite the laws of the catalogue.")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -76,7 +79,7 @@ def _usage(problem: Exception) -> int:
         typer.echo(message, err=True)
         return 2
     where = f" Try `{context.command_path} --help`." if context is not None else ""
-    return _fail(f"{message}{where}")
+    return _fail(f"{message.rstrip('.')}.{where}")
 
 
 def _fail(message: str) -> int:

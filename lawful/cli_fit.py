@@ -37,13 +37,15 @@ def read(
 
     Exits with 1 if a finding is an error. --out writes the checked table as CSV under the vocabulary's names.
     """
+    from lawful.describe import wrapped
+
     table = _read(runs, target, columns, where, by, weights, units, run)
     if out is not None:
         _write(out, table.frame.write_csv())
     if as_json:
         _print_json(_table_facts(table))
     elif out is None:
-        typer.echo(table.summary())
+        typer.echo("\n".join(wrapped(table.summary())))
     if any(f.severity == "error" for f in table.findings):
         raise typer.Exit(1)
 

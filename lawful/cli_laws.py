@@ -107,7 +107,7 @@ def _table(chosen: list["Law"]) -> list[str]:
             lines += ["", topic or "other"]
         formula = readable(law.latex)
         lines += columns([(law.name.ljust(26), law.paper.key.ljust(20) if law.paper else " " * 20, formula)])
-    return [*lines[1:], "", f"{len(chosen)} laws; `lawful laws show NAME` for values and traps"]
+    return [*lines[1:], "", f"{len(chosen)} law{'s' * (len(chosen) != 1)}; `lawful laws show NAME` for values and traps"]
 
 
 def _page(law: "Law") -> list[str]:
@@ -131,8 +131,13 @@ def _page(law: "Law") -> list[str]:
         for key, v in law.values.items()
     ]
     lines += block("published values", sets)
-    notes = "\n".join(law.notes)
-    return lines + (["", *(w for n in notes.splitlines() for w in textwrap.wrap(n, 100))] if notes else [])
+    notes: list[str] = []
+    for line in law.notes:  # a sentence may run over several lines
+        if notes and not notes[-1].endswith("."):
+            notes[-1] += f" {line}"
+        else:
+            notes.append(line)
+    return lines + ([""] if notes else []) + [w for note in notes for w in textwrap.wrap(note, 100)]
 
 
 def _variable(law: "Law", name: str, quantity: Any) -> tuple[str, str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def study(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The study; without it, their names.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The study; without it, their names are listed.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write (default: out/NAME).")] = None,
     check: Annotated[bool, typer.Option("--check", help="Compare every number; exit 1 if a golden one is missed.")] = False,
     seed: Seed = 0,
@@ -26,7 +26,7 @@ def study(
     from lawful.cli_tables import working
 
     if name is None:
-        typer.echo("\n".join(study_names()))
+        typer.echo("\n".join(study_names()) or "there are no studies yet")
         return
     run = _runner(name)
     with working(f"running the study {name}"):

@@ -187,6 +187,15 @@ def columns(rows: list[tuple[str, ...]], width: int = WIDTH) -> list[str]:
     return lines
 
 
+def wrapped(text: str, width: int = WIDTH) -> list[str]:
+    """Lines no longer than the width, the rest of a long one indented below it."""
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(line.strip(), width, initial_indent=indent, subsequent_indent=f"{indent}  ") or [""]
+    return lines
+
+
 def joined(words: list[str]) -> str:
     """``a, b and c``"""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

@@ -198,7 +198,8 @@ def _validated(path: Path, data: Any) -> _Fit | _Fits:
         field = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("list[", "function-")))
         seen = "" if first["type"] == "missing" else f" (value {_short(first['input'])})"
         others = f" and {more} more fields" if more else ""
-        raise ValueError(f"{path}: field {field!r}{others}: {first['msg'].lower()}{seen}; {_REMEDY}") from None
+        what = first["msg"].lower().split(" or an instance of ")[0]
+        raise ValueError(f"{path}: field {field!r}{others}: {what}{seen}; {_REMEDY}") from None
 
 
 def _short(value: Any) -> str:
