@@ -51,29 +51,23 @@ def read(
 
 
 def fit(
-    runs: RunsFile,
-    target: Target = None,
+    runs: RunsFile, target: Target = None,
     law: Annotated[str, typer.Option(metavar="NAME|auto|FILE.py:law", help="The law.")] = "auto",
-    columns: Columns = None,
-    where: Where = None,
-    by: By = None,
+    columns: Columns = None, where: Where = None, by: By = None,
     objective: Annotated[str | None, typer.Option(help="lsq, log_lsq, log_huber:1e-3, log_lad, binomial, ...")] = None,
     fix: Annotated[str | None, typer.Option(metavar="E=1.69,...", help="Parameters held fixed.")] = None,
     tie: Annotated[str | None, typer.Option(metavar="beta=alpha,...", help="Parameters made equal.")] = None,
     bounds: Annotated[str | None, typer.Option(metavar="E=-inf:inf,...", help="Ranges of parameters.")] = None,
-    shared: Annotated[str | None, typer.Option(metavar="alpha,...", help="With --by: one fit, these in common.")] = None,
+    shared: Annotated[str | None, typer.Option(metavar="alpha,...", help="With --by: one fit with these shared.")] = None,
     variables: Annotated[str | None, typer.Option(metavar="x=flops,...", help="The law's variable = column.")] = None,
-    weights: Weights = None,
-    units: Units = None,
-    run: RunColumn = None,
+    weights: Weights = None, units: Units = None, run: RunColumn = None,
     protocol: Annotated[str | None, typer.Option(help="Fit as a paper did, such as hoffmann2022.")] = None,
-    seed: Seed = 0,
-    level: Level = 0.95,
-    method: Method = "auto",
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
-    """Fit a law to runs: every value with its interval, and what is doubtful. --out keeps the fit for later commands."""
+    seed: Seed = 0, level: Level = 0.95, method: Method = "auto", out: Out = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Fit a law to runs: every value with its interval, and what is doubtful.
+
+    --out keeps the fit in a file for forecast and diagnose.
+    """
     from lawful.cli_tables import show_fit, show_saved, working
 
     chosen = {

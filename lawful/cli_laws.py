@@ -107,7 +107,11 @@ def _table(chosen: list["Law"]) -> list[str]:
             lines += ["", topic or "other"]
         formula = readable(law.latex)
         lines += columns([(law.name.ljust(26), law.paper.key.ljust(20) if law.paper else " " * 20, formula)])
-    return [*lines[1:], "", f"{len(chosen)} law{'s' * (len(chosen) != 1)}; `lawful laws show NAME` for values and traps"]
+    return [
+        *lines[1:],
+        "",
+        f"{len(chosen)} law{'s' * (len(chosen) != 1)}; `lawful laws show NAME` for values and traps",
+    ]
 
 
 def _page(law: "Law") -> list[str]:
@@ -127,7 +131,11 @@ def _page(law: "Law") -> list[str]:
     lines += block("variables", [(v, *_variable(law, v, find(v))) for v in law.variables])
     lines += block("parameters", [(p.name, p.kind, f"{p.lower:g} to {p.upper:g}", p.meaning) for p in law.parameters])
     sets = [
-        (key, v.status, ", ".join(f"{n} = {_short(x)}" for n, x in v.values.items()) + (f" ({v.source})" * bool(v.source)))
+        (
+            key,
+            v.status,
+            ", ".join(f"{n} = {_short(x)}" for n, x in v.values.items()) + (f" ({v.source})" * bool(v.source)),
+        )
         for key, v in law.values.items()
     ]
     lines += block("published values", sets)

@@ -9,7 +9,7 @@ RunsFile = Annotated[str, typer.Argument(metavar="RUNS", help="CSV, TSV, JSONL o
 FitFile = Annotated[Path, typer.Argument(metavar="FIT", help="A file that `lawful fit --out` wrote.")]
 Target = Annotated[str | None, typer.Option(help="Column predicted (default: what the law predicts).")]
 Columns = Annotated[str | None, typer.Option(metavar="N=params,...", help="Symbol = the file's column.")]
-Where = Annotated[str | None, typer.Option(metavar="EXPR", help="Rows to use, such as \"loss < 5 and N > 1e8\".")]
+Where = Annotated[str | None, typer.Option(metavar="EXPR", help='Rows to use, such as "loss < 5 and N > 1e8".')]
 By = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of groups.")]
 Weights = Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of positive weights.")]
 Units = Annotated[str | None, typer.Option(metavar="N=billions,...", help="Units other than plain counts and nats.")]

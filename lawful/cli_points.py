@@ -19,21 +19,33 @@ _ADDED = ("estimate", "lower", "upper", "flag")
 def own_columns(made: "Fit | Fits", runs: "Runs") -> "Fit | Fits":
     """The fit with the file's own column names, so that points under these names are found again.
 
-    A column whose unit was converted is not named: under its own name the points would be in the other unit.
+    Beside ``{"N": "n_par"}`` stands ``{"n_par": "params"}``, the canonical column. A column whose unit was converted
+    keeps the canonical name alone: under its own name the points would be in the other unit.
     """
     from lawful.fit import Fits
-    from lawful.quantities import find
 
     if isinstance(made, Fits):
         return replace(made, fits={label: own_columns(one, runs) for label, one in made.fits.items()})
+    columns = dict(made.points.columns)
+    for variable, column in made.points.columns.items():
+        canonical = _canonical(column, runs)
+        if canonical is None:
+            continue
+        own = canonical if runs.units.get(canonical, "counts") != "counts" else runs.columns.get(canonical, column)
+        columns[variable] = own
+        if own != canonical:
+            columns[own] = canonical
+    return replace(made, points=replace(made.points, columns=columns))
 
-    def own(column: Any) -> Any:
-        quantity = find(column) if isinstance(column, str) else None
-        canonical = quantity.column if quantity else column
-        return column if not isinstance(column, str) or canonical in runs.units else runs.columns.get(canonical, column)
 
-    named = {v: own(column) for v, column in made.points.columns.items()}
-    return replace(made, points=replace(made.points, columns=named))
+def _canonical(column: Any, runs: "Runs") -> str | None:
+    """The column of the checked table that a symbol, a canonical or the file's own name stands for."""
+    from lawful.quantities import find
+
+    quantity = find(column) if isinstance(column, str) else None
+    if quantity is not None and quantity.column in runs.frame.columns:
+        return quantity.column
+    return next((c for c, own in runs.columns.items() if own == column), None)
 
 
 def read_points(
@@ -57,6 +69,8 @@ def read_points(
     mapped, named, _ = map_columns(table, explicit)
     mapped, _, _ = convert_units(make_numeric(mapped, named), named, pairs("--units", units))
     points = Runs(mapped.frame, mapped.rows, table.name, named, place=table.place)
+    for one in fits:
+        points = _with_canonical(one, points)
     _check(fits, points)
     return table.frame, points
 
@@ -72,6 +86,17 @@ def _remembered(fit: "Fit", columns: list[str]) -> dict[str, str]:
             if not {quantity.symbol, quantity.column} & set(columns):
                 out[quantity.symbol] = own
     return out
+
+
+def _with_canonical(fit: "Fit", points: "Runs") -> "Runs":
+    """The points with each variable that they have only under the canonical column of the runs (x as params)."""
+    columns = fit.points.columns
+    for variable in fit.law.variables:
+        own = columns.get(variable)
+        canonical = columns.get(own) if isinstance(own, str) else None
+        if canonical is not None and variable not in points and own not in points and canonical in points:
+            points = replace(points, frame=points.frame.with_columns(points.frame[canonical].alias(variable)))
+    return points
 
 
 def _check(fits: list["Fit"], points: "Runs") -> None:
@@ -102,8 +127,9 @@ def _check(fits: list["Fit"], points: "Runs") -> None:
             for i, value in enumerate(values):
                 usable = numeric and np.isfinite(value) and not (quantity and quantity.positive and value <= 0)
                 if not usable:
+                    said = "a missing value" if value is None or value != value else f"{value}"
                     raise RunsError(
-                        f"{value!r} cannot be forecast at".replace("nan", "a missing value"), file=points.source,
+                        f"{said} cannot be forecast at", file=points.source,
                         row=points.at(i), column=column, allowed="finite numbers, above 0 where a size is meant",
                     )  # fmt: skip
 

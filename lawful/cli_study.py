@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def study(
     name: Annotated[str | None, typer.Argument(help="The study; without it, their names are listed.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write (default: out/NAME).")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare every number; exit 1 if a golden one is missed.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare every number; exit 1 if a golden one is missed.")
+    ] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

@@ -370,4 +370,3 @@ def _spread(fit: Fit, sd: float) -> str:
     if not np.isfinite(sd):
         return "unknown"
     return f"{100 * sd:.3g}%" if fit.objective.log else f"{sd:.3g}"
-

@@ -69,8 +69,7 @@ def _left_out(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterat
     pick = [names.index(name) for name in known]
     without = leave_one_out(fit)[:, pick]
     whole = np.array([fit.estimates[name] for name in known])
-    code = fit.points.cluster if fit.points.cluster is not None else np.arange(fit.n)
-    rows = [tuple(int(r) for r in fit.points.rows[code == c]) for c in np.unique(code)]
+    rows = _rows_left_out(fit)
     with np.errstate(all="ignore"):
         moved = (without - whole) / np.sqrt(np.diag(fit.covariance)[pick])
     size = np.where(np.isfinite(moved), np.abs(moved), 0.0)
@@ -82,17 +81,23 @@ def _left_out(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterat
     for i in order:
         told = [
             f"{known[k]} from {whole[k]:.4g} to {without[i, k]:.4g} ({size[i, k]:.2g} standard errors)"
-            for k in np.flatnonzero(size[i] > _MOVED)
+            for k in map(int, np.flatnonzero(size[i] > _MOVED))
         ]
         remedy = "Check this run: a conclusion that needs it is not yet one." if i == order[0] else ""
         text = f"Leaving out {_named(fit, rows[i])} moves {', '.join(told)}."
         yield Finding("carries", "warning", text, rows[i], remedy)
     if not order and not lost:
         i, k = map(int, np.unravel_index(int(size.argmax()), size.shape))
-        yield Finding(
-            "no_single_run", "note", f"No single {'run' if fit.points.cluster is not None else 'point'} carries the fit: "
-            f"the largest move, by {_named(fit, rows[i])}, is {size[i, k]:.2g} standard errors of {known[k]}.",
-        )  # fmt: skip
+        one = "run" if fit.points.cluster is not None else "point"
+        move = f"{size[i, k]:.2g} standard errors of {known[k]}"
+        text = f"No single {one} carries the fit: the largest move, by {_named(fit, rows[i])}, is {move}."
+        yield Finding("no_single_run", "note", text)
+
+
+def _rows_left_out(fit: Fit) -> list[tuple[int, ...]]:
+    """The rows of each leave-one-out fit: one, or all of a run."""
+    code = fit.points.cluster if fit.points.cluster is not None else np.arange(fit.n)
+    return [tuple(int(r) for r in fit.points.rows[code == c]) for c in np.unique(code)]
 
 
 def _named(fit: Fit, rows: tuple[int, ...]) -> str:

@@ -121,7 +121,7 @@ def test_fits_by_group_are_diagnosed_one_by_one(rng):
 
 
 def test_the_added_terms_test_is_the_textbook_f_test(rng):
-    statsmodels = pytest.importorskip("statsmodels.api")
+    statsmodels = pytest.importorskip("statsmodels.regression.linear_model")
     A = np.column_stack([np.ones(40), rng.standard_normal(40)])
     extra = rng.standard_normal((40, 2))
     y = A @ [1.0, 2.0] + 0.3 * extra[:, 0] + rng.standard_normal(40)

@@ -123,7 +123,12 @@ def test_a_law_in_a_file_is_found_from_the_fit_file(runs, tmp_path, monkeypatch)
 
 
 def test_a_law_without_a_file_must_be_given(runs, tmp_path):
-    own = law()(eval("lambda N, *, A=a, alpha=b: A * N**-alpha", {"__name__": "__main__", "a": amplitude("N", "alpha"), "b": exponent()}))
+    own = law()(
+        eval(
+            "lambda N, *, A=a, alpha=b: A * N**-alpha",
+            {"__name__": "__main__", "a": amplitude("N", "alpha"), "b": exponent()},
+        )
+    )
     path = save(lawful.fit(own, runs), tmp_path / "fit.json")
     with pytest.raises(ValueError, match=r"fit\.json: law <lambda> was made in a session .* load_fit\(path, law="):
         load_fit(path)
