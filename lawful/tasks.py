@@ -87,6 +87,9 @@ def scores(runs: Any, *, model: Sequence[str] = ("family", "size"), tasks: Seque
     Needs the columns task, accuracy, items and chance. Raises ValueError where a task was measured in two ways (acc
     and acc_norm, two numbers of shots: unlike numbers are not compared), a model has two rows or none for a task.
     """
+    for name in ("task", "accuracy", "items", "chance"):
+        if name not in runs:
+            raise ValueError(f"the table has no column {name!r}; scores need task, accuracy, items and chance")
     label, task = _labels(runs, model), np.asarray(runs["task"]).astype(str).tolist()
     names = tuple(dict.fromkeys(task)) if tasks is None else tuple(tasks)
     for name in names:

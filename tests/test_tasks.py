@@ -94,6 +94,10 @@ def test_unlike_metrics_are_refused(cerebras):
 
 
 def test_names_that_are_not_there_are_answered(cerebras):
+    with pytest.raises(ValueError, match="no column 'items'; scores need"):
+        scores({name: values for name, values in table().items() if name != "items"})
+    with pytest.raises(ValueError, match="none of the columns run is in the table"):
+        scores(table(), model=("run",))
     with pytest.raises(ValueError, match="no task is called 'pika'"):
         cerebras.only(["pika"])
     with pytest.raises(ValueError, match="no column 'lost'"):
