@@ -54,7 +54,7 @@ def fit(
     runs: RunsFile, target: Target = None,
     law: Annotated[str, typer.Option(metavar="NAME|auto|FILE.py:law", help="The law.")] = "auto",
     columns: Columns = None, where: Where = None, by: By = None,
-    objective: Annotated[str | None, typer.Option(help="lsq, log_lsq, log_huber:1e-3, log_lad, binomial, ...")] = None,
+    objective: Annotated[str | None, typer.Option(help="lsq, log_lsq, log_huber:1e-3, binomial, ...")] = None,
     fix: Annotated[str | None, typer.Option(metavar="E=1.69,...", help="Parameters held fixed.")] = None,
     tie: Annotated[str | None, typer.Option(metavar="beta=alpha,...", help="Parameters made equal.")] = None,
     bounds: Annotated[str | None, typer.Option(metavar="E=-inf:inf,...", help="Ranges of parameters.")] = None,

@@ -44,9 +44,7 @@ def test_parameters_and_flops_are_what_pytorch_counts(shape):
     t = a_task(shape)
     model = build(shape, t)
     assert sum(p.numel() for p in model.parameters()) == size(shape, t).total
-    outside = (
-        ("token", "position", "readout", "bias") if shape.block == "mlp" else ("token", "position", "readout")
-    )
+    outside = ("token", "position", "readout", "bias") if shape.block == "mlp" else ("token", "position", "readout")
     inside = [p.numel() for n, p in model.named_parameters() if n.split(".")[0] not in outside]
     assert sum(inside) + (shape.width if shape.block == "mlp" else 0) == size(shape, t).nonembed
     x = torch.zeros(7, t.length, dtype=torch.long)
@@ -119,9 +117,7 @@ def test_truncated_gradients_are_those_of_the_last_loops():
         kept = model.run(e, state, 3)
     grads = []
     for out in (model.run(e, state, 4, grad_loops=1), model.run(e, kept, 1)):
-        grads.append(
-            torch.autograd.grad(out[1].sum(), model.stacks[0][0].mlp.up.weight, retain_graph=True)[0]
-        )
+        grads.append(torch.autograd.grad(out[1].sum(), model.stacks[0][0].mlp.up.weight, retain_graph=True)[0])
     assert torch.equal(*grads)
 
 
@@ -131,9 +127,7 @@ def test_the_width_rule_scales_hidden_matrices_only():
     assert hidden["lr"] == 0.003 and other["lr"] == 0.006
     assert {id(p) for g in (hidden, other) for p in g["params"]} == {id(p) for p in model.parameters()}
     narrow = {id(model.token.weight), id(model.position.weight)}
-    assert narrow < {id(p) for p in other["params"]} and id(model.readout.weight) in {
-        id(p) for p in hidden["params"]
-    }
+    assert narrow < {id(p) for p in other["params"]} and id(model.readout.weight) in {id(p) for p in hidden["params"]}
 
 
 def test_widths_match_a_parameter_count():

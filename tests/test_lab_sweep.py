@@ -112,9 +112,7 @@ def test_the_cost_adds_up(plan, tmp_path):
     assert whole.runs == 8 and whole.done == 0 and "not calibrated" in str(whole)
     assert whole.core_seconds == pytest.approx(sum(seconds(c, speed) for c in plan.configs))
     assert whole.flops == pytest.approx(sum(c.train_flops for c in plan.configs))
-    assert estimate(plan, tmp_path, jobs=1000, speed=speed).wall_seconds == max(
-        seconds(c, speed) for c in plan.configs
-    )
+    assert estimate(plan, tmp_path, jobs=1000, speed=speed).wall_seconds == max(seconds(c, speed) for c in plan.configs)
     big, small = (Config("swaps", steps=s) for s in (2000, 1000))
     assert seconds(big, speed) > 1.8 * seconds(small, speed)
 
@@ -234,9 +232,7 @@ def test_calibration_measures_this_core():
 
 def kill_one_process(plan, out, finished, after):
     """Run the sweep in a fork of this process, and kill it some time after so many runs are finished."""
-    child = multiprocessing.get_context("fork").Process(
-        target=run, args=(plan, out), kwargs={"speed": Speed()}
-    )
+    child = multiprocessing.get_context("fork").Process(target=run, args=(plan, out), kwargs={"speed": Speed()})
     child.start()
     wait_for(out, finished, child.is_alive)
     time.sleep(after)
@@ -256,9 +252,7 @@ def kill_all_workers(plan, out, finished, after):
     """The same with two workers: start a process group of its own, and kill the whole group."""
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", CHILD, str(out.parent / "little.toml"), str(out)]
-    with subprocess.Popen(
-        command, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
-    ) as child:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment, start_new_session=True) as child:
         wait_for(out, finished, lambda: child.poll() is None)
         time.sleep(after)
         os.killpg(child.pid, signal.SIGKILL)

@@ -264,9 +264,7 @@ def test_there_are_288_grids_and_the_posterior_counts_them():
         assert np.allclose(np.exp(-loss[row, 16:]), (left == truth).mean(0))
         assert task.valid(x[[row]], truth[None])[0]
         sure = (level[row, 16:] > 0) & (level[row, 16:] < 9)
-        assert (
-            (left == truth).all(0) | ~sure
-        ).all()  # what propagation decides is the same in all grids left
+        assert ((left == truth).all(0) | ~sure).all()  # what propagation decides is the same in all grids left
     assert not task.valid(x, np.zeros((40, 16), int)).any()
 
 

@@ -55,9 +55,7 @@ def test_the_same_config_gives_the_same_bits(train, extra):
 
 def test_training_learns_and_no_model_beats_its_floor(train):
     knobs = {"orders": [1], "vocab": 4, "sharpness": 3.0}
-    record = train(
-        config({"task": "markov", "knobs": knobs, "width": 16, "depth": 1, "steps": 150, "batch": 32})
-    )
+    record = train(config({"task": "markov", "knobs": knobs, "width": 16, "depth": 1, "steps": 150, "batch": 32}))
     (level,) = record["levels"]
     way = (record["loss"] - record["bayes_loss"]) / (level["chance_loss"] - record["bayes_loss"])
     assert 0 < way < 0.1
@@ -216,6 +214,6 @@ def test_reach_counts_the_levels_solved():
         found = summary(t, Answers(np.zeros(n), right, right, level, np.ones(n), np.zeros(n)))
         assert found["reach"] == pytest.approx(solved)
     assert reach([{"accuracy": 1.0, "chance_accuracy": 0.5}]) is None
-    assert scores(Answers(np.full(3, 9.0), *[np.ones(3)] * 2, np.ones(3), np.ones(3), None), 4)[
-        "loss_capped"
-    ] == (pytest.approx(math.log(4)))
+    assert scores(Answers(np.full(3, 9.0), *[np.ones(3)] * 2, np.ones(3), np.ones(3), None), 4)["loss_capped"] == (
+        pytest.approx(math.log(4))
+    )

@@ -29,9 +29,7 @@ class Config:
     seed: int = 0  # weights and data order; the evaluation set is the same in all runs of a task
     steps: int = 1000
     batch: int = 96  # sequences per step
-    match_flops: float = (
-        0.0  # a training budget that sets the steps (compute-matched runs); 0: `steps` stands
-    )
+    match_flops: float = 0.0  # a training budget that sets the steps (compute-matched runs); 0: `steps` stands
     unique: int = 0  # train on so many sequences over and over; 0: always fresh ones
     max_level: int = 0  # train on no answer above this level; 0: on all
     curriculum: float = 0.0  # share of the steps over which levels are unlocked one by one, lowest first

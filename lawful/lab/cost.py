@@ -31,9 +31,7 @@ def seconds(run: Config, speed: Speed) -> float:
     shape, task = run.shape, run.built_task
     passes = shape.passes(1) * run.loops * shape.depth
     elements = run.batch * task.length * (shape.width * passes + task.outputs)
-    step = (
-        run.step_flops / (speed.gflops * 1e9) + speed.per_block * (1 + passes) + speed.per_element * elements
-    )
+    step = run.step_flops / (speed.gflops * 1e9) + speed.per_block * (1 + passes) + speed.per_element * elements
     tested = 1 + run.rungs + sum(run.test_loops) / run.loops
     scored = run.eval_sequences * forward_flops(shape, task) * run.segments * tested * run.samples
     return run.n_steps * step + 2 * scored / (speed.gflops * 1e9) + 0.2

@@ -87,9 +87,7 @@ class Experts(nn.Module):
         out = torch.zeros_like(tokens)
         for e, expert in enumerate(self.experts):
             token, slot = (chosen == e).nonzero(as_tuple=True)
-            out = out.index_add(
-                0, token, weight[token, slot, None].to(x.dtype) * expert(tokens[token]).to(x.dtype)
-            )
+            out = out.index_add(0, token, weight[token, slot, None].to(x.dtype) * expert(tokens[token]).to(x.dtype))
         load = F.one_hot(chosen[:, 0], len(self.experts)).float().mean(0)
         self.balance = len(self.experts) * (load * p.mean(0)).sum()
         return out.view_as(x)
@@ -216,9 +214,7 @@ def build(shape: Shape, task: Task, seed: int = 0) -> Decoder | Mlp:
     looped model one to two levels of `swaps`.
     """
     if shape.block == "mlp" and task.name not in ("facts", "composition"):
-        raise ValueError(
-            f"block 'mlp' answers at the last position only; task {task.name!r} asks elsewhere too."
-        )
+        raise ValueError(f"block 'mlp' answers at the last position only; task {task.name!r} asks elsewhere too.")
     torch.manual_seed(seed)
     model = Mlp(shape, task) if shape.block == "mlp" else Decoder(shape, task)
     for name, p in model.named_parameters():

@@ -42,9 +42,7 @@ class Shape:
     def __post_init__(self) -> None:
         for name, allowed in (("block", BLOCKS), ("cell", CELLS)):
             if getattr(self, name) not in allowed:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}."
-                )
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}.")
         for name in ("width", "depth", "experts", "active", "loops", "inner"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -55,9 +53,7 @@ class Shape:
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"kv_heads is {self.kv_heads}; it must divide the heads, {self.n_heads}.")
         if self.block == "mlp" and (self.loops > 1 or self.cell != "loop" or self.experts > 1 or self.noise):
-            raise ValueError(
-                "block 'mlp' has no loops, cells, experts or noise; leave them at their defaults."
-            )
+            raise ValueError("block 'mlp' has no loops, cells, experts or noise; leave them at their defaults.")
 
     @property
     def n_heads(self) -> int:

@@ -44,18 +44,14 @@ def records(folder: str | Path) -> list[dict[str, Any]]:
             record = json.loads(path.read_text(encoding="utf-8"))
             found.append({**record, "config": record["config"], "key": record["key"]})
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path} is not the record of a run ({error}); move it out of {folder}."
-            ) from None
+            raise ValueError(f"{path} is not the record of a run ({error}); move it out of {folder}.") from None
     return found
 
 
 def claim(folder: Path, key: str, seconds: float) -> bool:
     """Take the lease of a run expected to last `seconds`; False while somebody else works on it."""
     lease = folder / f"{key}.lease"
-    text = json.dumps(
-        {"pid": os.getpid(), "host": socket.gethostname(), "time": time.time(), "seconds": seconds}
-    )
+    text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "time": time.time(), "seconds": seconds})
     for _ in range(2):
         try:
             handle = os.open(lease, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
@@ -100,9 +96,7 @@ def _take_away_if_stale(lease: Path) -> bool:
     except FileNotFoundError:
         return True
     taken = _read_lease(aside)
-    if (
-        taken != held and taken is not None
-    ):  # somebody took it over between the look and the rename: give it back
+    if taken != held and taken is not None:  # somebody took it over between the look and the rename: give it back
         os.replace(aside, lease)
         return False
     aside.unlink(missing_ok=True)

@@ -60,9 +60,7 @@ class Estimate:
     speed: Speed
 
     def __str__(self) -> str:
-        how = (
-            "calibrated on this machine" if self.speed.measured else "not calibrated: a typical core assumed"
-        )
+        how = "calibrated on this machine" if self.speed.measured else "not calibrated: a typical core assumed"
         return (
             f"{self.runs} runs to do, {self.done} done; {self.flops:.3g} training FLOP, about "
             f"{self.core_seconds:.0f} core-seconds, {self.wall_seconds:.0f} s by the clock ({how})"
@@ -205,9 +203,7 @@ def _parallel(
         yield by_key[name], status, error
 
 
-def _one(
-    data: dict[str, Any], out: str, expected: float, device: str, timeout: float | None
-) -> tuple[str, str, str]:
+def _one(data: dict[str, Any], out: str, expected: float, device: str, timeout: float | None) -> tuple[str, str, str]:
     """One run in a worker: (key, status, error); "held" while somebody makes it, "found" once they have."""
     from .train import train
 

@@ -345,9 +345,7 @@ class Text:
 
     def _windows(self, text: np.ndarray, rng: np.random.Generator, B: int) -> Batch:
         if len(text) <= self.steps:
-            raise ValueError(
-                f"Task 'text': {self.source} leaves {len(text)} bytes, fewer than steps={self.steps} + 1."
-            )
+            raise ValueError(f"Task 'text': {self.source} leaves {len(text)} bytes, fewer than steps={self.steps} + 1.")
         at = rng.integers(0, len(text) - self.steps, B)[:, None] + np.arange(self.steps + 1)
         window = text[at].astype(np.int64)
         return window[:, :-1], window[:, 1:], np.ones((B, self.steps), dtype=np.int64)

@@ -31,9 +31,7 @@ _EVAL_SEED = 2_718_281  # one evaluation set per task in every run: differences 
 _EVAL_TOKENS = 32_768  # tokens scored at once
 _BALANCE = 0.01  # weight of the experts' load-balance loss, as in Switch
 _CURVE_POINTS = 50
-_DIVERGED = (
-    1000.0  # a training loss this many times that of guessing, or no number at all, is no run any more
-)
+_DIVERGED = 1000.0  # a training loss this many times that of guessing, or no number at all, is no run any more
 
 
 def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dict[str, Any]:
@@ -122,9 +120,7 @@ class Training:
             group["lr"] = base * rate
         x, y = (torch.from_numpy(a).to(self.device) for a in self.asked())
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(
-            self.device.split(":")[0], torch.bfloat16, enabled=self.config.precision == "bf16"
-        ):
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.config.precision == "bf16"):
             loss = self.backward(x, y)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
         self.optimiser.step()
@@ -269,9 +265,7 @@ def _other_loops(model: Decoder | Mlp, task: Task, config: Config, device: str) 
     return [{"loops": n, **evaluate(model, task, config, device, n)} for n in config.test_loops]
 
 
-def _measured(
-    begun: tuple[float, float], trained: float, record: dict[str, Any], device: str
-) -> dict[str, Any]:
+def _measured(begun: tuple[float, float], trained: float, record: dict[str, Any], device: str) -> dict[str, Any]:
     import resource
 
     wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]

@@ -31,9 +31,7 @@ class BestRate:
     tuned: bool
 
     def __str__(self) -> str:
-        tried = ", ".join(
-            f"{lr:g}: {'diverged' if v is None else f'{v:.4g}'}" for lr, v in self.losses.items()
-        )
+        tried = ", ".join(f"{lr:g}: {'diverged' if v is None else f'{v:.4g}'}" for lr, v in self.losses.items())
         verdict = "tuned" if self.tuned else "not tuned: try rates beyond, or more than two"
         shape = {k: v for k, v in self.run["shape"].items() if k in ("block", "width", "depth", "loops")}
         return f"{self.run['task']} {shape}: best lr {self.lr} of {{{tried}}}, {verdict}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
+from lawful.files import write_text
 from lawful.studies.results import Study
 
 FILE = "results.json"
@@ -24,18 +24,7 @@ def write_results(study: Study, out: str | os.PathLike[str]) -> Path:
 
     text = json.dumps(_plain(study.to_dict()), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     TypeAdapter(Study).validate_json(text)
-    folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, folder / FILE)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return folder / FILE
+    return write_text(Path(out) / FILE, text)
 
 
 def _plain(value: Any) -> Any:
