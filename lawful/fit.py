@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lawful.batch import joined, problems_of, with_group
 from lawful.bind import Model, bind
 from lawful.checks import check_fit
 from lawful.findings import Finding
@@ -22,8 +23,8 @@ from lawful.laws import load
 from lawful.objectives import Objective, objective
 from lawful.points import Points, points
 from lawful.quantities import find as find_quantity
-from lawful.search import Search, final, find, starts_for
-from lawful.solve import Problems, polish, solve
+from lawful.search import Search, final, find, find_from, starts_for
+from lawful.solve import Problems
 from lawful.spread import covariance
 
 
@@ -37,7 +38,7 @@ class Settings:
     shared: tuple[str, ...] | None = None
     seed: int = 0
     protocol: str = ""
-    law_reference: str = ""
+    law_reference: str = ""  # its name, file.py:name, or nothing for a law made in a notebook
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ class Fit:
         return len(self.points)
 
     @property
-    def dof(self) -> int:
-        """Residual degrees of freedom, n - p."""
+    def dof(self) -> int:  # of the residuals, n - p
         return self.n - len(self.estimates)
 
     @property
@@ -85,7 +85,7 @@ class Fit:
 
     @cached_property
     def problems(self) -> Problems:
-        return _problems([self.points], self.model)
+        return problems_of(self.points)
 
     @cached_property
     def fitted(self) -> np.ndarray:
@@ -133,8 +133,7 @@ class Fits(Mapping[str, Fit]):
 
     def __str__(self) -> str:
         parts = [f"{self.by} = {label}\n{one}" for label, one in self.fits.items()]
-        parts += [f"{self.by} = {label}: not fitted: {why}" for label, why in self.failed.items()]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *(f"{self.by} = {k}: not fitted: {why}" for k, why in self.failed.items())])
 
 
 def fit(
@@ -173,7 +172,8 @@ def fit(
 
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
-    by = by if by is not None else _only(getattr(runs, "by", None))
+    own = next((p.by for p in law.parameters if p.by is not None), None)
+    by = by if by is not None else _only(getattr(runs, "by", None)) or own
     chosen = _default_objective(law, runs, target, objective)
     settings = Settings(
         dict(fixed or {}), dict(tied or {}), dict(bounds or {}), tuple(shared) if shared is not None else None,
@@ -182,19 +182,22 @@ def fit(
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
     if protocol:
-        return _fit_by_protocol(protocol, law, data, settings, fingerprint)
+        return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
-    if by and shared is None:
+    if by and shared is None and not own:
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
 
-def _fit_by_protocol(name: str, law: Law, data: Points, settings: Settings, fingerprint: str) -> Fit:
+def _fit_by_protocol(
+    name: str, law: Law, data: Points, settings: Settings, fingerprint: str, default: Objective,
+    stated: str | Objective | None,
+) -> Fit:  # fmt: skip
     from lawful.protocols import run
 
     model = _bind(law, data, settings)
     _check_enough(model, data)
-    theta, F, ended, record = run(name, model, _problems([data], model), settings.seed)
+    theta, F, ended, record = run(name, model, problems_of(data), settings.seed, default, stated)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
 
 
@@ -208,7 +211,6 @@ def _only(by: Any) -> str | None:
 
 
 def _reference(law: Law) -> str:
-    """How to find the law again: its name, file.py:name, or nothing for one made in a notebook."""
     if law.module.startswith("lawful.laws"):
         return law.name
     path = getattr(getattr(law.function, "__code__", None), "co_filename", "")
@@ -234,6 +236,7 @@ def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
 
 def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
     grouped: tuple[str, ...] = ()
+    own = any(p.by is not None and p.name not in settings.fixed for p in law.parameters)
     if data.by and settings.shared is not None:
         taken = {*settings.shared, *settings.fixed, *settings.tied}
         grouped = tuple(p for p in law.parameter_names if p not in taken)
@@ -244,34 +247,8 @@ def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] =
                 )
     return bind(
         law, data.X, fixed=settings.fixed, tied=settings.tied, bounds=settings.bounds, by=grouped,
-        grouping=data.by or None, labels=data.labels if grouped else (), uncentred=uncentred,
+        grouping=data.by or None, labels=data.labels if grouped or own else (), uncentred=uncentred,
     )  # fmt: skip
-
-
-def with_group(X: Mapping[str, np.ndarray], data: Points, group: np.ndarray | None) -> dict[str, np.ndarray]:
-    """The variables, and the group codes under the grouping column's name."""
-    return dict(X) if group is None or not data.by else {**X, data.by: group}
-
-
-def _problems(sets: Sequence[Points], model: Model) -> Problems:
-    """One problem per set of points: shared arrays for one set, padded ones for several."""
-    if len(sets) == 1:
-        p = sets[0]
-        return Problems(with_group(p.X, p, p.group), p.y, p.w[None])
-    longest = max(len(p) for p in sets)
-    X = {}
-    for name in sets[0].X:
-        X[name] = np.stack([_pad(p.X[name], longest) for p in sets], axis=-2)
-    y, w = (np.stack([_pad(getattr(p, a), longest) for p in sets]) for a in ("y", "w"))
-    for i, p in enumerate(sets):
-        w[i, len(p) :] = 0.0
-    return Problems(X, y, w)
-
-
-def _pad(x: np.ndarray, length: int) -> np.ndarray:
-    """Repeat the last point: a value the law can be evaluated at, whose weight is zero."""
-    spare = np.repeat(x[..., -1:], length - x.shape[-1], axis=-1)
-    return np.concatenate([x, spare], axis=-1)
 
 
 def _fit_groups(
@@ -306,14 +283,13 @@ def _fit_all(
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip
     """Fit one law to several sets of points in one batch."""
-    joined = sets[0] if len(sets) == 1 else _joined(sets)
-    model = _bind(law, joined, settings)
+    model = _bind(law, sets[0] if len(sets) == 1 else joined(sets), settings)
     for one in sets:
         _check_enough(model, one)
         _check_target(law, one, chosen)
-    problems = _problems(sets, model)
+    problems = problems_of(*sets)
     if given is not None:
-        theta, F, records = _from_given(model, problems, chosen, given)
+        theta, F, records = find_from(model, problems, chosen, _given_slots(model, given))
     else:
         starts = starts_for(model, problems, chosen, count, settings.seed)
         theta, F, records = find(model, problems, chosen, starts)
@@ -328,12 +304,6 @@ def _fit_all(
     return fits
 
 
-def _joined(sets: list[Points]) -> Points:
-    X = {name: np.concatenate([p.X[name] for p in sets], axis=-1) for name in sets[0].X}
-    y, w, rows = (np.concatenate([getattr(p, a) for p in sets]) for a in ("y", "w", "rows"))
-    return replace(sets[0], X=X, y=y, w=w, rows=rows, cluster=None)
-
-
 def _check_target(law: Law, data: Points, chosen: Objective) -> None:
     if chosen.log and data.y.min() <= 0:
         row = int(data.rows[data.y.argmin()])
@@ -346,32 +316,15 @@ def _check_target(law: Law, data: Points, chosen: Objective) -> None:
         raise ValueError(f"the binomial objective takes accuracies between 0 and 1; {data.target} in row {row} is not")
 
 
-def _from_given(
-    model: Model, problems: Problems, chosen: Objective, given: Sequence[Mapping[str, Any]]
-) -> tuple[np.ndarray, np.ndarray, list[Search]]:
-    """Solve from the user's starts, each with several dampings, then polish."""
+def _given_slots(model: Model, given: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """The user's starts (K, p) in the search space."""
     rows = []
     for one in given:
         missing = [s.name for s in model.slots if s.name not in one]
         if missing:
             raise ValueError(f"starts: a start for {', '.join(missing)} is missing")
         rows.append([float(one[s.name]) for s in model.slots])
-    theta = model.search(np.array(rows))
-    ended = final(chosen, problems)
-    best: tuple[np.ndarray, float] | None = None
-    found = []
-    for damping in (1e-4, 1e-2, 1.0, 1e2):
-        s = solve(model, theta, problems, ended, damping=damping, iterations=2000)
-        found.append(s)
-        for t in s.theta[np.isfinite(s.F)]:
-            one = polish(model, t, problems, 0, ended, iterations=300)
-            best = one if best is None or one[1] < best[1] else best
-    if best is None:
-        raise ValueError(f"starts: law {model.law.name} is not finite at any start given")
-    F = np.concatenate([s.F for s in found])
-    agree = float(np.mean(F <= best[1] * (1 + 1e-6) + 1e-300))
-    record = Search(len(rows), len(F), agree, ((best[1], tuple(map(float, best[0]))),))
-    return best[0][None], np.array([best[1]]), [record]
+    return model.search(np.array(rows))
 
 
 def assemble(
@@ -380,7 +333,7 @@ def assemble(
 ) -> Fit:  # fmt: skip
     """The `Fit` of an optimum that some road has found: values, spread, covariance and findings."""
     estimates = dict(zip(model.names, map(float, model.natural(theta[None])[0])))
-    spread, sigma = covariance(model, theta, _problems([data], model), ended, data.cluster)
+    spread, sigma = covariance(model, theta, problems_of(data), ended, data.cluster)
     estimates = {name: _snap(model, name, v, data) for name, v in estimates.items()}
     made = Fit(
         model.law, model.rebind(estimates), estimates, theta, ended, F, sigma, spread, data, record, (),
