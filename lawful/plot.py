@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from lawful.profiles import Profile
 
 Styles = dict[tuple[str, str], Style]
-_SIZES = {1: (6.2, 3.7), 2: (4.0, 2.9), 3: (3.2, 2.5), 4: (2.6, 2.25)}  # inches of one panel, by number of columns
-_ALONE = (3.3, 2.5)  # of a panel that stands in a page's own grid
+_SIZES = {1: (6.0, 3.7), 2: (4.0, 2.9), 3: (3.2, 2.5), 4: (2.6, 2.2)}  # inches of one panel, by number of columns
+_PAGE_ALONE, _PAGE_MANY = (4.4, 3.1), (2.8, 2.2)  # of a panel on a page, which sets the panels itself
+_LEFT, _RIGHT, _BOTTOM, _TOP, _LINE = 0.74, 0.14, 0.46, 0.3, 0.21  # inches round a panel; of a legend's line
 
 
 def draw(figure: Figure, ax: Any = None) -> Any:
@@ -68,7 +69,7 @@ def _in(figure: Figure, ax: Any) -> Any:
 
 
 def save(figure: Figure, folder: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write ``folder/id.png`` (200 dpi) and ``folder/id.svg``: the same bytes for the same figure, never half a file."""
+    """Write ``folder/id.png`` (200 dpi) and ``folder/id.svg``; the same figure gives the same bytes."""
     from matplotlib import rc_context
 
     drawn, place = draw(figure), Path(folder)
@@ -102,11 +103,11 @@ def panels_svg(figure: Figure) -> list[str]:
     from matplotlib import rc_context
 
     found, out = styles(figure), []
-    size = _SIZES[1] if len(figure.panels) == 1 else _ALONE
+    size = _PAGE_ALONE if len(figure.panels) == 1 else _PAGE_MANY
     with rc_context({**RC, "svg.fonttype": "none", "figure.facecolor": "none", "savefig.facecolor": "none"}):
         for i, panel in enumerate(figure.panels):
-            drawn, axes = _axes(size, 1, 1)
-            _paint(axes[0], panel, found, most=5 if len(figure.panels) > 1 else 7)
+            drawn, axes = _axes(size, 1, 1, 1)
+            _paint(axes[0], panel, found, most=5)
             file = BytesIO()
             drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
             out.append(_for_page(file.getvalue().decode(), f"{figure.id}-{i}", panel.title))
@@ -136,10 +137,12 @@ def legend_svg(figure: Figure) -> list[tuple[str, str]]:
 def _mark(style: Style, tone: str) -> str:
     paint = f'fill="var(--paper)" stroke="{tone}"' if style.hollow else f'fill="{tone}" stroke="none"'
     shapes = {
-        "s": '<rect x="9.5" y="3.5" width="7" height="7" {}/>', "D": '<path d="M13 2.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z" {}/>',
-        "^": '<path d="M13 2.5l4.5 8h-9z" {}/>', "v": '<path d="M13 11.5l4.5 -8h-9z" {}/>',
+        "s": '<rect x="9.5" y="3.5" width="7" height="7" {}/>',
+        "D": '<path d="M13 2.5l4.5 4.5l-4.5 4.5l-4.5 -4.5z" {}/>',
+        "^": '<path d="M13 2.5l4.5 8h-9z" {}/>',
+        "v": '<path d="M13 11.5l4.5 -8h-9z" {}/>',
         "x": '<path d="M10 4l6 6m0 -6l-6 6" {}/>',
-    }  # fmt: skip
+    }
     if style.marker == "x":
         paint = f'fill="none" stroke="{tone}"'
     return shapes.get(style.marker, '<circle cx="13" cy="7" r="4" {}/>').format(f'{paint} stroke-width="1.4"')
@@ -153,9 +156,8 @@ def _for_page(svg: str, prefix: str, name: str) -> str:
     body = re.sub(r'\b(id="|xlink:href="#|href="#)', rf"\g<1>{prefix}-", body)
     body = re.sub(r"url\(#", f"url(#{prefix}-", body)
     body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body).replace("xlink:href", "href")
-    body = re.sub(
-        r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', rf'<svg \1 role="img" aria-label="{escape(name)}">', body, count=1
-    )
+    opening = rf'<svg \1 role="img" aria-label="{escape(name)}">'
+    body = re.sub(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>', opening, body, count=1)
     body = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1var(--font)", body)
     for tone, colour in TONES.items():
         body = re.sub(colour, f"var(--{tone})", body, flags=re.I)
@@ -165,31 +167,36 @@ def _for_page(svg: str, prefix: str, name: str) -> str:
 # ---- axes
 
 
-def _axes(size: tuple[float, float], rows: int, columns: int) -> tuple[Any, list[Any]]:
+def _axes(size: tuple[float, float], count: int, columns: int, head: int) -> tuple[Any, list[Any]]:
+    """An empty figure with ``count`` axes in rows and room for ``head`` lines of legend above them."""
     from matplotlib.figure import Figure as Canvas
 
-    drawn = Canvas(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-    axes = drawn.subplots(rows, columns, squeeze=False)
-    return drawn, list(axes.flat)
+    rows = -(-count // columns)
+    width, height = size[0] * columns, size[1] * rows + _LINE * head
+    drawn = Canvas(figsize=(width, height))
+    axes = []
+    for i in range(count):
+        left, bottom = size[0] * (i % columns) + _LEFT, size[1] * (rows - 1 - i // columns) + _BOTTOM
+        box = (left, bottom, size[0] - _LEFT - _RIGHT, size[1] - _BOTTOM - _TOP)
+        axes.append(drawn.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height)))
+    return drawn, axes
 
 
 def _grid(figure: Figure, found: Styles) -> Any:
     count = len(figure.panels)
     columns = count if count <= 3 else 2 if count == 4 else 3 if count in (5, 6, 9) else 4
-    rows = -(-count // columns)
-    size = _SIZES[columns]
-    drawn, axes = _axes(size, rows, columns)
+    size, entries = _SIZES[columns], _entries(figure, found)
+    longest = max((len(label) for label, _, _ in entries), default=0)
+    abreast = max(1, min(len(entries), int(size[0] * columns / (0.65 + 0.066 * longest))))
+    lines = -(-len(entries) // abreast) if len(entries) > 1 else 0
+    drawn, axes = _axes(size, count, columns, lines)
     for ax, panel in zip(axes, figure.panels):
         _paint(ax, panel, found, most=7 if columns == 1 else 5)
-    for ax in axes[count:]:
-        ax.set_visible(False)
     _same_labels(axes, figure.panels, columns)
-    entries = _entries(figure, found)
-    longest = max((len(label) for label, _, _ in entries), default=0)
-    fit_in = max(1, int(size[0] * columns / (0.55 + 0.072 * longest)))
-    if len(entries) > 1:
+    if lines:
         handles = [_handle(*entry) for entry in entries]
-        drawn.legend(handles=handles, loc="outside upper left", ncols=min(len(entries), fit_in), borderaxespad=0.3)
+        place = (0.2 / drawn.get_figwidth(), 1 - 0.03 / drawn.get_figheight())
+        drawn.legend(handles=handles, loc="upper left", bbox_to_anchor=place, ncols=abreast, borderaxespad=0)
     return drawn
 
 
@@ -223,7 +230,7 @@ def _paint(ax: Any, panel: Panel, found: Styles, most: int) -> None:
     ax.margins(x=0.05, y=0.08)
     ax.set_title(panel.title)
     ax.set_xlabel(_capital(panel.x))
-    ax.set_ylabel(_capital(panel.y))
+    ax.set_ylabel(_wrapped(_capital(panel.y), ax))
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
     marks = [x for layer in panel.layers if layer.kind == "points" for x in layer.x]
@@ -234,6 +241,14 @@ def _paint(ax: Any, panel: Panel, found: Styles, most: int) -> None:
 
 def _capital(text: str) -> str:
     return text if text[:2].isupper() or "_" in text.split(" ")[0] else text[:1].upper() + text[1:]
+
+
+def _wrapped(text: str, ax: Any) -> str:
+    """A label in as many lines as the axis is too short for."""
+    from textwrap import fill
+
+    inches = ax.get_position().height * ax.figure.get_figheight()
+    return fill(text, max(16, int(inches / 0.068)))
 
 
 def _layer(ax: Any, layer: Layer, style: Style) -> None:

@@ -73,11 +73,12 @@ def forecast_figure(made: Forecast, fit: Fit) -> Figure:
         layers = _band(fit, {x: grid}, grid, made.level, made.kind)
     what = f"forecast, {made.level:.0%} for {'one new run' if made.kind == 'run' else 'the mean'}"
     finite = np.isfinite(made.lower) & np.isfinite(made.upper)
+    ends = _floats(new[finite]), (), _floats(made.lower[finite]), _floats(made.upper[finite])
     layers += [
         Layer("points", "fitted", _floats(seen), _floats(fit.points.y)),
-        Layer("interval", what, _floats(new[finite]), (), _floats(made.lower[finite]), _floats(made.upper[finite]), "ours"),
+        Layer("interval", what, *ends, role="ours"),
         Layer("points", what, _floats(new), _floats(made.estimate), role="ours"),
-    ]  # fmt: skip
+    ]
     log_y = fit.objective.log and _wide(np.concatenate([fit.points.y, made.estimate]))
     both = np.concatenate([seen, new])
     panel = Panel(_title(fit), _label(fit, x), _label(fit, "target"), tuple(layers), _log(both), log_y)

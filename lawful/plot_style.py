@@ -1,4 +1,4 @@
-"""One look for every picture: colours that colour-blind readers can tell apart, and ticks that read as 100M, 1B, 10B."""
+"""One look for every picture: colours that colour-blind readers tell apart, ticks that read as 100M, 1B, 10B."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 from typing import Any
 
-from lawful.studies.results import Figure, Layer
+from lawful.studies.results import Figure
 
 # Okabe and Ito's colours. A page may replace each by name, for its dark version.
 TONES = {
@@ -18,8 +18,8 @@ TONES = {
 RC = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 7, "axes.labelsize": 8.5,
-    "axes.labelcolor": TONES["ink"], "axes.edgecolor": TONES["muted"], "axes.linewidth": 0.7, "text.color": TONES["ink"],
-    "axes.titlecolor": TONES["ink"],
+    "axes.labelcolor": TONES["ink"], "axes.edgecolor": TONES["muted"], "axes.linewidth": 0.7,
+    "text.color": TONES["ink"], "axes.titlecolor": TONES["ink"],
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": TONES["grid"],
     "grid.linewidth": 0.6, "axes.axisbelow": True, "xtick.color": TONES["muted"], "ytick.color": TONES["muted"],
     "xtick.labelcolor": TONES["ink"], "ytick.labelcolor": TONES["ink"], "xtick.labelsize": 8, "ytick.labelsize": 8,
@@ -34,8 +34,8 @@ _ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "data": (("ink", "muted", "green", "purple"), ("-", "--", "-.", ":"), "osD^"),
     "held_out": (("ink", "vermilion", "green", "purple"), ("-", "--", "-.", ":"), "osD^"),
     "published": (("vermilion", "purple", "amber", "green"), ("-", "--", "-.", ":"), "s^Dv"),
-    "ours": (("blue", "green", "sky", "purple", "amber"), ("-", "--", "-.", ":"), "Do^s"),
-    "naive": (("muted", "amber"), ("--", "-.", ":"), "xx"),
+    "ours": (("blue", "sky", "green", "purple", "amber"), ("-", "--", "-.", ":"), "Do^s"),
+    "naive": (("muted",), ("--", "-.", ":"), "xx"),
     "reference": (("muted",), (":", "--"), ".."),
 }
 
@@ -60,14 +60,13 @@ class Style:
 
 
 def styles(figure: Figure) -> dict[tuple[str, str], Style]:
-    """A style for each role and label of a figure, in order of appearance; a band has the colour of its role."""
+    """A style for each role and label of a figure. Lines, points and bands of a role take its colours in turn."""
     found: dict[tuple[str, str], Style] = {}
     seen: dict[tuple[str, str], int] = {}
     for layer in (layer for panel in figure.panels for layer in panel.layers):
-        key = (layer.role, layer.label)
+        key, group = (layer.role, layer.label), (layer.role, layer.kind)
         if key in found:
             continue
-        group = (layer.role, _group(layer))
         turn = seen.get(group, 0)
         seen[group] = turn + 1
         tones, dashes, markers = _ROLES.get(layer.role, _ROLES["data"])
@@ -76,11 +75,6 @@ def styles(figure: Figure) -> dict[tuple[str, str], Style]:
             layer.role == "held_out", layer.role == "reference",
         )  # fmt: skip
     return found
-
-
-def _group(layer: Layer) -> str:
-    """Bands and intervals take the role's first colour; lines and points take turns, each by themselves."""
-    return layer.kind
 
 
 def tick_text(value: float) -> str:
@@ -115,29 +109,39 @@ def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
         found = within(steps)
         if 3 <= len(found) <= most:
             return found
-    return _even(low, high, most)
+    return [v for v in linear_ticks(low, high, most) if v > 0]
 
 
-def _even(low: float, high: float, most: int) -> list[float]:
+def linear_ticks(low: float, high: float, most: int = 6, whole: bool = False) -> list[float]:
+    """Even, round numbers between low and high."""
     from matplotlib.ticker import MaxNLocator
 
-    ticks = MaxNLocator(nbins=most - 1, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    return [float(v) for v in ticks if v > 0 and low <= v <= high]
+    steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
+    ticks = MaxNLocator(nbins=most - 1, integer=whole, steps=steps).tick_values(low, high)
+    slack = 1e-9 * (high - low)
+    return [float(f"{v:.10g}") for v in ticks if low - slack <= v <= high + slack]
+
+
+def tick_texts(ticks: list[float]) -> list[str]:
+    """The numbers of an axis, with the same number of decimals."""
+    texts = [tick_text(v) for v in ticks]
+    if all(1e-4 <= abs(v) < 1e4 or v == 0 for v in ticks):
+        places = max((len(t.partition(".")[2]) for t in texts), default=0)
+        texts = [f"{v:.{places}f}".replace("-", "\N{MINUS SIGN}") for v in ticks]
+    return texts
 
 
 def set_ticks(axis: Any, limits: tuple[float, float], log: bool, whole: bool, most: int) -> None:
     """Ticks of an axis whose limits are final. whole: only whole numbers make sense."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter
 
     low, high = limits
-    if not log:
-        axis.set_major_locator(MaxNLocator(nbins=most - 1, integer=whole, steps=[1, 2, 2.5, 5, 10]))
-    else:
-        major = log_ticks(low, high, most)
+    major = log_ticks(low, high, most) if log else linear_ticks(low, high, most, whole)
+    minor: list[float] = []
+    if log and high / low >= 3 and high / low < 1e6:
         span = range(floor(log10(low)), ceil(log10(high)))
-        minor = [s * 10.0**k for k in span for s in range(1, 10) if low <= s * 10.0**k <= high]
-        axis.set_major_locator(FixedLocator(major))
-        many = len(span) > 6 or high / low < 3
-        axis.set_minor_locator(NullLocator() if many else FixedLocator(minor))
-        axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(float(f"{value:.10g}"))))
+        minor = [s * 10.0**k for k in span for s in range(2, 10) if low <= s * 10.0**k <= high]
+    axis.set_major_locator(FixedLocator(major))
+    axis.set_minor_locator(FixedLocator([v for v in minor if v not in major]))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FixedFormatter([tick_text(v) for v in major] if log else tick_texts(major)))

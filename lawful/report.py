@@ -106,10 +106,10 @@ def _tally(study: Study) -> list[tuple[str, int, str]]:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a table's cell. right: set to the right. badge: the class of a verdict or outcome."""
+    """Text of a table's cell. style: its classes. badge: the class of a verdict or outcome."""
 
     text: str
-    right: bool
+    style: str = ""
     badge: str = ""
 
 
@@ -122,9 +122,14 @@ _BADGES = {
 def table_part(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], note: str = "") -> dict[str, Any]:
     """A table as the templates take it."""
     right = [any(is_number(row[i]) for row in rows) for i in range(len(columns))]
-    cells = [[Cell(words(v), r, _BADGES.get(v, "") if isinstance(v, str) else "") for v, r in zip(row, right)]
-             for row in rows]  # fmt: skip
+    cells = [[_cell(value, r) for value, r in zip(row, right)] for row in rows]
     return {"title": title, "columns": list(zip(columns, right)), "rows": cells, "note": note}
+
+
+def _cell(value: Any, right: bool) -> Cell:
+    text = words(value)
+    style = "right" if right and len(text) <= 14 else "long" if len(text) > 50 else ""
+    return Cell(text, style, _BADGES.get(value, "") if isinstance(value, str) else "")
 
 
 def figure_part(figure: Figure) -> dict[str, Any]:
