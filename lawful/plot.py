@@ -14,6 +14,7 @@ import re
 import tempfile
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from lawful.plot_data import fit_figure, forecast_figure, profile_figure
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
     from lawful.profiles import Profile
 
 Styles = dict[tuple[str, str], Style]
-_SIZES = {1: (6.0, 3.7), 2: (4.0, 2.9), 3: (3.2, 2.5), 4: (2.6, 2.2)}  # inches of one panel, by number of columns
-_PAGE_ALONE, _PAGE_MANY = (4.4, 3.1), (2.8, 2.2)  # of a panel on a page, which sets the panels itself
-_LEFT, _RIGHT, _BOTTOM, _TOP, _LINE = 0.74, 0.14, 0.46, 0.3, 0.21  # inches round a panel; of a legend's line
+_BOXES = {1: (5.0, 2.9), 2: (3.2, 2.1), 3: (2.4, 1.75), 4: (1.9, 1.4)}  # inches of one plot, by number of columns
+_PAGE_ALONE, _PAGE_MANY = (3.3, 2.1), (2.1, 1.4)  # of a plot on a page, which sets the panels itself
+_RIGHT, _BOTTOM, _TOP, _LINE = 0.16, 0.46, 0.3, 0.21  # inches round a plot; of a legend's line
 
 
 def draw(figure: Figure, ax: Any = None) -> Any:
@@ -42,7 +43,7 @@ def draw(figure: Figure, ax: Any = None) -> Any:
     if ax is not None:
         if len(figure.panels) != 1:
             raise ValueError(f"figure {figure.id} has {len(figure.panels)} panels; ax takes a figure with one")
-        _paint(ax, figure.panels[0], found, most=6)
+        _paint(ax, figure.panels[0], found, 6, ax.get_position().height * ax.figure.get_figheight())
         _legend_inside(ax, figure, found)
         return ax.figure
     with rc_context(RC):
@@ -103,14 +104,15 @@ def panels_svg(figure: Figure) -> list[str]:
     from matplotlib import rc_context
 
     found, out = styles(figure), []
-    size = _PAGE_ALONE if len(figure.panels) == 1 else _PAGE_MANY
+    box = _PAGE_ALONE if len(figure.panels) == 1 else _PAGE_MANY
     with rc_context({**RC, "svg.fonttype": "none", "figure.facecolor": "none", "savefig.facecolor": "none"}):
-        for i, panel in enumerate(figure.panels):
-            drawn, axes = _axes(size, 1, 1, 1)
-            _paint(axes[0], panel, found, most=5)
+        painted = [_painted((panel,), found, 5, box[1]) for panel in figure.panels]
+        left = max(_left(axes[0]) for _, axes in painted)
+        for i, (drawn, axes) in enumerate(painted):
+            _place(drawn, axes, box, [left], head=0)
             file = BytesIO()
             drawn.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-            out.append(_for_page(file.getvalue().decode(), f"{figure.id}-{i}", panel.title))
+            out.append(_for_page(file.getvalue().decode(), f"{figure.id}-{i}", figure.panels[i].title))
     return out
 
 
@@ -142,8 +144,9 @@ def _mark(style: Style, tone: str) -> str:
         "^": '<path d="M13 2.5l4.5 8h-9z" {}/>',
         "v": '<path d="M13 11.5l4.5 -8h-9z" {}/>',
         "x": '<path d="M10 4l6 6m0 -6l-6 6" {}/>',
+        "_": '<path d="M7 7h12" {}/>',
     }
-    if style.marker == "x":
+    if style.marker in "x_":
         paint = f'fill="none" stroke="{tone}"'
     return shapes.get(style.marker, '<circle cx="13" cy="7" r="4" {}/>').format(f'{paint} stroke-width="1.4"')
 
@@ -167,37 +170,63 @@ def _for_page(svg: str, prefix: str, name: str) -> str:
 # ---- axes
 
 
-def _axes(size: tuple[float, float], count: int, columns: int, head: int) -> tuple[Any, list[Any]]:
-    """An empty figure with ``count`` axes in rows and room for ``head`` lines of legend above them."""
+def _grid(figure: Figure, found: Styles) -> Any:
+    """All panels in rows, with one legend above them."""
+    count = len(figure.panels)
+    columns = count if count <= 3 else 2 if count == 4 else 3 if count in (5, 6, 9) else 4
+    entries = _entries(figure, found)
+    width = (_BOXES[columns][0] + 0.5) * columns
+    abreast = _abreast([label for label, _, _ in entries], width)
+    lines = -(-len(entries) // abreast) if len(entries) > 1 else 0
+    drawn, axes = _painted(figure.panels, found, 7 if columns == 1 else 5, _BOXES[columns][1])
+    _same_labels(axes, figure.panels, columns)
+    _place(drawn, axes, _BOXES[columns], [max(map(_left, axes[c::columns])) for c in range(columns)], lines)
+    if lines:
+        handles = [_handle(*entry) for entry in entries]
+        place = (0.1 / drawn.get_figwidth(), 1 - 0.03 / drawn.get_figheight())
+        drawn.legend(handles=handles, loc="upper left", bbox_to_anchor=place, ncols=abreast, borderaxespad=0)
+    return drawn
+
+
+def _abreast(labels: list[str], width: float) -> int:
+    """How many columns of a legend fit into a width (inches); matplotlib fills column by column."""
+    for columns in range(len(labels), 1, -1):
+        rows = -(-len(labels) // columns)
+        longest = [max(map(len, labels[i : i + rows])) for i in range(0, len(labels), rows)]
+        if sum(0.066 * n + 0.58 for n in longest) <= width:
+            return columns
+    return 1
+
+
+def _painted(panels: tuple[Panel, ...], found: Styles, most: int, height: float) -> tuple[Any, list[Any]]:
+    """Panels drawn in axes that have no place yet."""
     from matplotlib.figure import Figure as Canvas
 
-    rows = -(-count // columns)
-    width, height = size[0] * columns, size[1] * rows + _LINE * head
-    drawn = Canvas(figsize=(width, height))
-    axes = []
-    for i in range(count):
-        left, bottom = size[0] * (i % columns) + _LEFT, size[1] * (rows - 1 - i // columns) + _BOTTOM
-        box = (left, bottom, size[0] - _LEFT - _RIGHT, size[1] - _BOTTOM - _TOP)
-        axes.append(drawn.add_axes((box[0] / width, box[1] / height, box[2] / width, box[3] / height)))
+    drawn = Canvas()
+    axes = [drawn.add_axes((0, 0, 1, 1), label=str(i)) for i in range(len(panels))]
+    for ax, panel in zip(axes, panels):
+        _paint(ax, panel, found, most, height)
     return drawn, axes
 
 
-def _grid(figure: Figure, found: Styles) -> Any:
-    count = len(figure.panels)
-    columns = count if count <= 3 else 2 if count == 4 else 3 if count in (5, 6, 9) else 4
-    size, entries = _SIZES[columns], _entries(figure, found)
-    longest = max((len(label) for label, _, _ in entries), default=0)
-    abreast = max(1, min(len(entries), int(size[0] * columns / (0.65 + 0.066 * longest))))
-    lines = -(-len(entries) // abreast) if len(entries) > 1 else 0
-    drawn, axes = _axes(size, count, columns, lines)
-    for ax, panel in zip(axes, figure.panels):
-        _paint(ax, panel, found, most=7 if columns == 1 else 5)
-    _same_labels(axes, figure.panels, columns)
-    if lines:
-        handles = [_handle(*entry) for entry in entries]
-        place = (0.2 / drawn.get_figwidth(), 1 - 0.03 / drawn.get_figheight())
-        drawn.legend(handles=handles, loc="upper left", bbox_to_anchor=place, ncols=abreast, borderaxespad=0)
-    return drawn
+def _place(drawn: Any, axes: list[Any], box: tuple[float, float], left: list[float], head: int) -> None:
+    """Axes in rows, every plot of the size ``box``. left: inches before each column; head: lines of legend above."""
+    columns = len(left)
+    edge = [sum(left[: c + 1]) + c * (box[0] + _RIGHT) for c in range(columns)]
+    rows, step = -(-len(axes) // columns), box[1] + _BOTTOM + _TOP
+    width, height = edge[-1] + box[0] + _RIGHT, rows * step + _LINE * head
+    drawn.set_size_inches(width, height)
+    for i, ax in enumerate(axes):
+        x, y = edge[i % columns], (rows - 1 - i // columns) * step + _BOTTOM
+        ax.set_position((x / width, y / height, box[0] / width, box[1] / height))
+
+
+def _left(ax: Any) -> float:
+    """Inches that the numbers and the label of a vertical axis need."""
+    texts = [re.sub(r"[${}^]", "", text) for text in ax.yaxis.get_major_formatter().seq]
+    numbers = max((sum(0.036 if c == "." else 0.073 for c in text) for text in texts), default=0)
+    label = ax.get_ylabel()
+    return 0.2 + numbers + (0.1 + 0.14 * (1 + label.count("\n")) if label else 0)
 
 
 def _same_labels(axes: list[Any], panels: tuple[Panel, ...], columns: int) -> None:
@@ -220,7 +249,8 @@ def _legend_inside(ax: Any, figure: Figure, found: Styles) -> None:
 _ORDER = {"band": 1, "interval": 2, "line": 3, "points": 4}
 
 
-def _paint(ax: Any, panel: Panel, found: Styles, most: int) -> None:
+def _paint(ax: Any, panel: Panel, found: Styles, most: int, height: float) -> None:
+    """Draw a panel. most: numbers on its horizontal axis. height: of the plot in inches."""
     if panel.log_x:
         ax.set_xscale("log")
     if panel.log_y:
@@ -230,7 +260,7 @@ def _paint(ax: Any, panel: Panel, found: Styles, most: int) -> None:
     ax.margins(x=0.05, y=0.08)
     ax.set_title(panel.title)
     ax.set_xlabel(_capital(panel.x))
-    ax.set_ylabel(_wrapped(_capital(panel.y), ax))
+    ax.set_ylabel(fill(_capital(panel.y), max(18, int(height / 0.064))))
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
     marks = [x for layer in panel.layers if layer.kind == "points" for x in layer.x]
@@ -241,14 +271,6 @@ def _paint(ax: Any, panel: Panel, found: Styles, most: int) -> None:
 
 def _capital(text: str) -> str:
     return text if text[:2].isupper() or "_" in text.split(" ")[0] else text[:1].upper() + text[1:]
-
-
-def _wrapped(text: str, ax: Any) -> str:
-    """A label in as many lines as the axis is too short for."""
-    from textwrap import fill
-
-    inches = ax.get_position().height * ax.figure.get_figheight()
-    return fill(text, max(16, int(inches / 0.068)))
 
 
 def _layer(ax: Any, layer: Layer, style: Style) -> None:
@@ -264,11 +286,11 @@ def _layer(ax: Any, layer: Layer, style: Style) -> None:
 
 
 def _marker(style: Style) -> dict[str, Any]:
-    size = {"D": 4.2, "s": 4.6, "x": 5}.get(style.marker, 5.2)
+    size = {"D": 4.4, "s": 4.6, "x": 5, "_": 11}.get(style.marker, 5.2) * (0.75 if style.thin else 1)
     face = TONES["paper"] if style.hollow else style.colour
     return {
         "marker": style.marker, "markersize": size, "markerfacecolor": face, "markeredgecolor": style.colour,
-        "markeredgewidth": 1.2 if style.hollow or style.marker == "x" else 0.0,
+        "markeredgewidth": 1.8 if style.marker == "_" else 1.2 if style.hollow or style.marker == "x" else 0.0,
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ _ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "published": (("vermilion", "purple", "amber", "green"), ("-", "--", "-.", ":"), "s^Dv"),
     "ours": (("blue", "sky", "green", "purple", "amber"), ("-", "--", "-.", ":"), "Do^s"),
     "naive": (("muted",), ("--", "-.", ":"), "xx"),
-    "reference": (("muted",), (":", "--"), ".."),
+    "reference": (("muted",), (":", "--"), "s^"),
 }
 
 
@@ -63,6 +63,7 @@ def styles(figure: Figure) -> dict[tuple[str, str], Style]:
     """A style for each role and label of a figure. Lines, points and bands of a role take its colours in turn."""
     found: dict[tuple[str, str], Style] = {}
     seen: dict[tuple[str, str], int] = {}
+    bars = {(one.role, one.kind) for panel in figure.panels for one in panel.layers if one.role == "ours"}
     for layer in (layer for panel in figure.panels for layer in panel.layers):
         key, group = (layer.role, layer.label), (layer.role, layer.kind)
         if key in found:
@@ -70,6 +71,8 @@ def styles(figure: Figure) -> dict[tuple[str, str], Style]:
         turn = seen.get(group, 0)
         seen[group] = turn + 1
         tones, dashes, markers = _ROLES.get(layer.role, _ROLES["data"])
+        if (layer.role, "interval") in bars:
+            markers = "_" + markers  # the estimate is a tick on its bar, which a mark at the truth does not hide
         found[key] = Style(
             tones[turn % len(tones)], dashes[turn % len(dashes)], markers[turn % len(markers)],
             layer.role == "held_out", layer.role == "reference",
