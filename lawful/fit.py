@@ -23,8 +23,8 @@ from lawful.laws import load
 from lawful.objectives import Objective, objective
 from lawful.points import Points, points
 from lawful.quantities import find as find_quantity
-from lawful.search import Search, final, find, linear_slots, project, starts_for
-from lawful.solve import Problems, polish, solve
+from lawful.search import Search, final, find, find_from, starts_for
+from lawful.solve import Problems
 from lawful.spread import covariance
 
 
@@ -182,19 +182,22 @@ def fit(
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
     if protocol:
-        return _fit_by_protocol(protocol, law, data, settings, fingerprint)
+        return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
     if by and shared is None and not own:
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
 
-def _fit_by_protocol(name: str, law: Law, data: Points, settings: Settings, fingerprint: str) -> Fit:
+def _fit_by_protocol(
+    name: str, law: Law, data: Points, settings: Settings, fingerprint: str, default: Objective,
+    stated: str | Objective | None,
+) -> Fit:  # fmt: skip
     from lawful.protocols import run
 
     model = _bind(law, data, settings)
     _check_enough(model, data)
-    theta, F, ended, record = run(name, model, problems_of(data), settings.seed)
+    theta, F, ended, record = run(name, model, problems_of(data), settings.seed, default, stated)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
 
 
@@ -286,7 +289,7 @@ def _fit_all(
         _check_target(law, one, chosen)
     problems = problems_of(*sets)
     if given is not None:
-        theta, F, records = _from_given(model, problems, chosen, given)
+        theta, F, records = find_from(model, problems, chosen, _given_slots(model, given))
     else:
         starts = starts_for(model, problems, chosen, count, settings.seed)
         theta, F, records = find(model, problems, chosen, starts)
@@ -313,35 +316,15 @@ def _check_target(law: Law, data: Points, chosen: Objective) -> None:
         raise ValueError(f"the binomial objective takes accuracies between 0 and 1; {data.target} in row {row} is not")
 
 
-def _from_given(
-    model: Model, problems: Problems, chosen: Objective, given: Sequence[Mapping[str, Any]]
-) -> tuple[np.ndarray, np.ndarray, list[Search]]:
-    """Solve from the user's starts, as given and with the linear parameters solved for, in several dampings; polish."""
+def _given_slots(model: Model, given: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """The user's starts (K, p) in the search space."""
     rows = []
     for one in given:
         missing = [s.name for s in model.slots if s.name not in one]
         if missing:
             raise ValueError(f"starts: a start for {', '.join(missing)} is missing")
         rows.append([float(one[s.name]) for s in model.slots])
-    theta = model.search(np.array(rows))
-    linear = linear_slots(model, problems, theta)
-    if linear:
-        theta = np.vstack([theta, project(model, theta, problems, chosen, linear)[0]])
-    ended = final(chosen, problems)
-    best: tuple[np.ndarray, float] | None = None
-    found = []
-    for damping in (1e-4, 1e-2, 1.0, 1e2):
-        s = solve(model, theta, problems, ended, damping=damping, iterations=2000)
-        found.append(s)
-        for t in s.theta[np.isfinite(s.F)]:
-            one = polish(model, t, problems, 0, ended, iterations=300)
-            best = one if best is None or one[1] < best[1] else best
-    if best is None:
-        raise ValueError(f"starts: law {model.law.name} is not finite at any start given")
-    F = np.concatenate([s.F for s in found])
-    agree = float(np.mean(F <= best[1] * (1 + 1e-6) + 1e-300))
-    record = Search(len(rows), len(F), agree, ((best[1], tuple(map(float, best[0]))),))
-    return best[0][None], np.array([best[1]]), [record]
+    return model.search(np.array(rows))
 
 
 def assemble(

@@ -106,22 +106,29 @@ def _draw_one(p: Parameter, slot: Slot, u: np.ndarray, problems: Problems, y: np
 def linear_slots(model: Model, problems: Problems, theta: np.ndarray) -> list[int]:
     """The slots in which the law is linear: offsets, amplitudes and coefficients whose columns do not change with them.
 
-    Decided by evaluating the law, not by reading it: at two values of all candidates the columns must agree.
+    Decided by evaluating the law, not by reading it: a candidate's column must not change when it moves itself, nor
+    when any other of those chosen does. Of two that multiply each other the later one is left out.
     """
     kinds = {p.name: p.linear_candidate for p in model.law.parameters}
     candidates = [i for i, s in enumerate(model.slots) if kinds[s.parameter]]
-    which = np.zeros(min(4, len(theta)), int)
-    while candidates:
-        moved = theta[: len(which)].copy()
-        base = _columns(model, moved, problems, which, candidates)[0]
-        moved[:, candidates] += 0.7
-        other = _columns(model, moved, problems, which, candidates)[0]
-        with np.errstate(all="ignore"):
-            bent = np.nanmax(np.abs(other - base) / (np.abs(base) + np.abs(other) + 1e-300), axis=(0, 2))
-        if bent.max() < 1e-9:
-            return candidates
-        candidates.pop(int(bent.argmax()))
-    return []
+    s, rows = len(candidates), min(4, len(theta))
+    if not s:
+        return []
+    moved = np.repeat(theta[None, :rows], s + 1, axis=0)
+    moved[np.arange(s), :, candidates] += 0.7
+    which = np.zeros((s + 1) * rows, int)
+    columns = _columns(model, moved.reshape(-1, model.size), problems, which, candidates)[0]
+    columns = columns.reshape(s + 1, rows, s, -1)
+    base, other = columns[-1], columns[:-1]
+    with np.errstate(all="ignore"):
+        bent = np.abs(other - base) / (np.abs(base) + np.abs(other) + 1e-300)
+        # changes[j, i]: the column of candidate i is another one when candidate j moves
+        changes = np.where(np.isfinite(bent), bent, 0.0).max((1, 3)) > 1e-9
+    changes |= changes.T
+    keep = ~np.diag(changes)
+    while (conflicts := (changes & keep[:, None] & keep[None, :]).sum(0)).any():
+        keep[s - 1 - int(conflicts[::-1].argmax())] = False
+    return [i for i, k in zip(candidates, keep) if k]
 
 
 def _columns(
@@ -253,8 +260,48 @@ def find(
     if P <= 16:
         for i in range(P):
             out[i], objectives[i] = polish(model, out[i], problems, i, stages[-1])
-    records = [_record(K, theta[i], F[i], objectives[i]) for i in range(P)]
+    records = [record(K, theta[i], F[i], objectives[i]) for i in range(P)]
     return out, objectives, records
+
+
+def find_from(
+    model: Model, problems: Problems, objective: Objective, starts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[Search]]:
+    """The best optimum of one problem from given starts (K, p), as `find` returns it.
+
+    A start far from the optimum can lead anywhere, so several roads are taken from each: batched steps with the linear
+    coefficients as given and solved for, and QR steps that keep solving for them, in several dampings. Of optima
+    that are equally good (a law may allow its terms to change places) the nearest to a start is taken.
+    Raises ValueError where the law is not finite at any start.
+    """
+    ended = final(objective, problems)
+    solved_for = linear_slots(model, problems, starts)
+    rows = np.vstack([starts, project(model, starts, problems, objective, solved_for)[0]]) if solved_for else starts
+    found = [solve(model, rows, problems, ended, damping=d, iterations=300) for d in (1e-4, 1e-2, 1.0, 1e2)]
+    theta, F = np.concatenate([s.theta for s in found]), np.concatenate([s.F for s in found])
+    best = np.argsort(F)[:4]
+    ends = [polish(model, theta[i], problems, 0, ended, iterations=300) for i in best if isfinite(F[i])]
+    if not ends:
+        raise ValueError(f"starts: law {model.law.name} is not finite at any start given")
+    if objective.squares:
+        linear = [i for i in solved_for if model.slots[i].kind == "free"]
+        for solved in ((), linear) if linear else ((),):
+            for damping in (1e-6, 1e-3, 1.0):
+                roads = (
+                    polish(model, t, problems, 0, ended, linear=solved, iterations=800, damping=damping) for t in starts
+                )
+                ends += [end for end in roads if isfinite(end[1])]
+    theta, F = np.array([t for t, _ in ends]), np.array([f for _, f in ends])
+    good = np.flatnonzero(F <= F.min() * (1 + 1e-9))
+    nearest = theta[good[_apart(theta[good, None], starts).min(1).argmin()]]
+    same = good[_apart(theta[good], nearest) < 1e-4]
+    best = same[F[same].argmin()]
+    return theta[[best]], F[[best]], [record(len(starts), theta, F, float(F[best]))]
+
+
+def _apart(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Relative distance of slots, the worst of them."""
+    return (np.abs(a - b) / (np.abs(a) + np.abs(b) + 1e-300)).max(-1)
 
 
 def _continuation(objective: Objective, problems: Problems) -> list[Objective]:
@@ -272,7 +319,8 @@ def final(objective: Objective, problems: Problems) -> Objective:
     return _continuation(objective, problems)[-1]
 
 
-def _record(starts: int, theta: np.ndarray, F: np.ndarray, best: float) -> Search:
+def record(starts: int, theta: np.ndarray, F: np.ndarray, best: float) -> Search:
+    """The record of a search that ended at slots theta (k, p) with objectives F (k,), the best of them ``best``."""
     order = np.argsort(F)
     optima: list[tuple[float, tuple[float, ...]]] = []
     for i in order[np.isfinite(F[order])]:

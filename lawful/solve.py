@@ -248,43 +248,58 @@ class _Batch:
 
 def polish(
     model: Model, theta: np.ndarray, problems: Problems, which: int, objective: Objective,
-    *, free: Sequence[int] | None = None, iterations: int = 60,
+    *, free: Sequence[int] | None = None, linear: Sequence[int] = (), iterations: int = 60, damping: float = 1e-6,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
     """Finish one row (p,) by Levenberg-Marquardt steps from a QR of [sqrt(w c) J; sqrt(lam) D].
 
-    Returns slots and objective, never worse than it was given. Least squares keeps all digits (J is never squared);
-    other losses use the triangular factor with their own gradient.
+    D holds the largest column norms met so far (More 1978); the damping follows the ratio of the gain to what was
+    promised (Nielsen 1999). linear: slots without bounds in which the law is linear; after every step they are solved
+    for (Ruhe and Wedin 1980), which crosses narrow curved valleys in a few steps.
+    Returns slots and objective, worse than given by no more than rounding. Least squares keeps all digits (J is never
+    squared); other losses use the triangular factor with their own gradient.
     """
     moving = np.arange(model.size) if free is None else np.asarray(free, int)
     theta = theta.copy()
     with np.errstate(all="ignore"):
-        F, r, J, g = _rows(model, theta, problems, which, objective, moving)
-        lam, unchanged = 1e-6, 0
-        for _ in range(iterations if len(moving) and np.isfinite(F) else 0):
-            step = _qr_step(r, J, g, lam, objective)
-            if not np.isfinite(step).all():
+        now = _rows(model, theta, problems, which, objective, moving)
+        if len(linear) and np.isfinite(now.F):
+            theta, now = _projected(model, theta, now, problems, which, objective, linear)
+        lam, growth, scale = damping, 2.0, np.zeros(len(moving))
+        for _ in range(iterations if len(moving) and np.isfinite(now.F) else 0):
+            # the largest norms keep a far step short; along a solved-for valley they would keep it from moving at all
+            scale = np.maximum(np.sqrt((now.J**2).sum(0)), 0.0 if len(linear) else scale)
+            step = _qr_step(now, lam, scale, objective)
+            promised = 0.5 * float(((now.J @ step) ** 2).sum()) + lam * float(((scale * step) ** 2).sum())
+            if not promised > 1e-17 * now.F or lam > 1e20:
                 break
             trial = theta.copy()
             trial[moving] += step
             new = _rows(model, trial, problems, which, objective, moving)
-            if new[0] < F:
-                unchanged = unchanged + 1 if F - new[0] <= 1e-15 * F else 0
-                theta, (F, r, J, g), lam = trial, new, lam * 0.1 if lam > 1e-20 else 0.0
+            if len(linear) and np.isfinite(new.F):
+                trial, new = _projected(model, trial, new, problems, which, objective, linear)
+            ratio = min((now.F - new.F) / promised, 1.0)
+            if ratio > 0:
+                theta, now = trial, new
+                lam, growth = lam * max(1 / 3, 1 - (2 * ratio - 1) ** 3), 2.0
             else:
-                small = np.abs(step) <= 1e-15 * (np.abs(theta[moving]) + 1e-15)
-                unchanged += 1
-                lam = max(lam * 10, 1e-12)
-                if small.all():
-                    break
-            if unchanged >= 12 or lam > 1e10:
-                break
-    return theta, float(F)
+                lam, growth = max(lam, 1e-20) * growth, growth * 2
+        theta, now = _last_digits(model, theta, now, problems, which, objective, moving)
+    return theta, now.F
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Objective, weighted residuals (n,), weighted Jacobian (n, p) and gradient (p,) of one row."""
+
+    F: float
+    r: np.ndarray
+    J: np.ndarray
+    g: np.ndarray
 
 
 def _rows(
     model: Model, theta: np.ndarray, problems: Problems, which: int, objective: Objective, free: np.ndarray
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Objective, weighted residuals (n,), weighted Jacobian (n, p) and gradient (p,) of one row."""
+) -> _Rows:
     X, y, w = problems.points(np.array([which]), slice(None), model.law.arrays)
     y, w = np.atleast_2d(y)[0], np.atleast_2d(w)[0]
     v, J = jacobian(model, theta[None], X, (1, len(y)), free)
@@ -292,27 +307,57 @@ def _rows(
     if objective.log:
         J = J / v[:, None]
     rho, psi, curve = objective.terms(y, v, np.zeros(len(y)))
-    F = float(np.where(w > 0, rho * w, 0.0).sum())
-    if not (np.isfinite(F) and np.isfinite(J[w > 0]).all()):
-        return np.inf, psi, J, psi
+    there = w > 0
+    F = float((rho * w)[there].sum())
+    if not (np.isfinite(F) and np.isfinite(J[there]).all()):
+        return _Rows(np.inf, psi, J, psi)
+    rho, psi, curve, w, J = rho[there], psi[there], curve[there], w[there], J[there]
     root = np.sqrt(curve * w)
-    return (
-        F,
-        root * psi / np.where(curve > 0, curve, 1.0),
-        root[:, None] * J,
-        -(J * (psi * w)[:, None]).sum(0),
-    )
+    r = root * psi / np.where(curve > 0, curve, 1.0)
+    return _Rows(F, r, root[:, None] * J, -(J * (psi * w)[:, None]).sum(0))
 
 
-def _qr_step(r: np.ndarray, J: np.ndarray, g: np.ndarray, lam: float, objective: Objective) -> np.ndarray:
-    scale = np.sqrt((J * J).sum(0))
+def _qr_step(now: _Rows, lam: float, scale: np.ndarray, objective: Objective) -> np.ndarray:
     scale = np.where(scale > 1e-150, scale, 1.0)
-    Js = J / scale
-    p = J.shape[1]
-    A = np.vstack([Js, np.sqrt(lam) * np.eye(p)])
+    p = now.J.shape[1]
+    A = np.vstack([now.J / scale, np.sqrt(lam) * np.eye(p)])
     if objective.delta == np.inf:  # residuals carry the whole gradient
-        return np.linalg.lstsq(A, np.concatenate([r, np.zeros(p)]), rcond=1e-15)[0] / scale
+        return np.linalg.lstsq(A, np.concatenate([now.r, np.zeros(p)]), rcond=1e-15)[0] / scale
     R = np.asarray(np.linalg.qr(A, mode="r"))
     if np.abs(np.diag(R)).min() < 1e-14:
         R = R + 1e-14 * np.eye(p)
-    return -np.linalg.solve(R, np.linalg.solve(R.T, g / scale)) / scale
+    return -np.linalg.solve(R, np.linalg.solve(R.T, now.g / scale)) / scale
+
+
+def _projected(
+    model: Model, theta: np.ndarray, now: _Rows, problems: Problems, which: int, objective: Objective,
+    linear: Sequence[int],
+) -> tuple[np.ndarray, _Rows]:  # fmt: skip
+    """The row with its linear slots at their best values, if that is better."""
+    A = now.J[:, linear]
+    scale = np.sqrt((A * A).sum(0))
+    scale = np.where(scale > 1e-150, scale, 1.0)
+    trial = theta.copy()
+    trial[list(linear)] += np.linalg.lstsq(A / scale, now.r, rcond=1e-13)[0] / scale
+    new = _rows(model, trial, problems, which, objective, np.arange(model.size))
+    return (trial, new) if new.F < now.F else (theta, now)
+
+
+def _last_digits(
+    model: Model, theta: np.ndarray, now: _Rows, problems: Problems, which: int, objective: Objective, free: np.ndarray
+) -> tuple[np.ndarray, _Rows]:
+    """Undamped steps while they shrink. The objective is flat here to rounding, so the length of the step decides."""
+    length = np.inf
+    for _ in range(10 if len(free) and np.isfinite(now.F) else 0):
+        scale = np.sqrt((now.J**2).sum(0))
+        step = _qr_step(now, 0.0, scale, objective)
+        before, length = length, float(np.linalg.norm(scale * step))
+        if not length < 0.5 * before:
+            break
+        trial = theta.copy()
+        trial[free] += step
+        new = _rows(model, trial, problems, which, objective, free)
+        if not new.F <= now.F * (1 + 1e-12):
+            break
+        theta, now = trial, new
+    return theta, now
