@@ -152,7 +152,7 @@ def solve(
 
     starts (rows, p) in the search space; which (rows,): the problem of each row (default: problem 0 for all).
     free: slots that move; the others stay at their starting values, row by row (a profile is one call).
-    damping, kappa: begin cold with the defaults, warm (from an optimum of a similar problem) with 1e-6 and 0.1.
+    damping, kappa: begin cold with the defaults, warm (from an optimum of a similar problem) with 1e-4 and 0.1.
     Stops on the relative decrease of the objective, never on absolute numbers. Starts where the law is not finite come
     back with F = inf.
     """
@@ -243,7 +243,8 @@ class _Batch:
         self.lam = np.where(good, np.maximum(self.lam * 0.2, 1e-12), np.maximum(self.lam * 5, 1e-6))
         back = np.minimum(1.0, np.maximum(self.kappa, 1e-3) * 5)
         self.kappa = np.where(slow, self.kappa * 0.3, np.where(good, self.kappa, back))
-        return (self.settled >= 2) | stuck | (self.lam > 1e13)
+        newton = flat & (self.kappa < 1e-2) & (self.lam < 1e-3)  # nothing left to gain, at a quadratic rate
+        return (self.settled >= 2) | newton | stuck | (self.lam > 1e13)
 
 
 def polish(
