@@ -24,7 +24,7 @@ import numpy as np
 from lawful.bind import Model
 from lawful.objectives import Objective
 
-_BLOCK = 40_000  # elements of one temporary: 320 kB, inside the second-level cache
+BLOCK = 40_000  # elements of one temporary: 320 kB, inside the second-level cache
 _STRIDE = 8.0  # longest step of a slot that is a log or a logit
 
 
@@ -76,7 +76,7 @@ def values(model: Model, theta: np.ndarray, problems: Problems, which: np.ndarra
     """The objective at every row (rows,), without derivatives: for ranking starts."""
     F = np.zeros(len(theta))
     n = problems.y.shape[-1]
-    rows = max(1, _BLOCK // n)
+    rows = max(1, BLOCK // n)
     with np.errstate(all="ignore"):
         for s in range(0, len(theta), rows):
             part = slice(s, s + rows)
@@ -105,7 +105,7 @@ def _measure(
     """Objective (m,), gradient (m, p) and curvature (m, p, p), summed over blocks of points."""
     m, n, p = len(theta), problems.y.shape[-1], len(free)
     F, g, H = np.zeros(m), np.zeros((m, p)), np.zeros((m, p, p))
-    block = max(1, _BLOCK // m)
+    block = max(1, BLOCK // m)
     for s in range(0, n, block):
         X, y, w = problems.points(which, slice(s, s + block), model.law.arrays)
         v, J = jacobian(model, theta, X, (m, y.shape[-1]), free)
@@ -162,7 +162,7 @@ def solve(
     moving = np.arange(model.size) if free is None else np.asarray(free, int)
     F, count = np.full(len(theta), np.inf), np.zeros(len(theta), int)
     n = problems.y.shape[-1]
-    rows = max(1, _BLOCK // n)
+    rows = max(1, BLOCK // n)
     with np.errstate(all="ignore"):
         for s in range(0, len(theta), rows):
             part = slice(s, min(len(theta), s + rows))
