@@ -62,7 +62,7 @@ def study(data: Any = None, forms: Sequence[Law] = (), *, quick: bool = False, s
     return Study(
         name="microscope",
         title="Scaling Laws Under the Microscope: as published, and what the data support",
-        summary=(_reproduced(first.rows), _told(second.statements)),
+        summary=(_reproduced((*first.rows, *second.rows)), _told(second.statements)),
         sections=(*SECTIONS, *OPINION),
         rows=(*first.rows, *second.rows),
         statements=tuple(second.statements),
