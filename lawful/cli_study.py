@@ -39,7 +39,8 @@ def study(
         return
     module = load(name)
     with working(f"running the study {name}"):
-        made = module.study(data, tuple(load_law(f) for f in form or ()), seed=seed)
+        own = {"data": data, "forms": tuple(load_law(f) for f in form or ())}
+        made = module.study(seed=seed, **{name: value for name, value in own.items() if value})
     if as_json:
         _print_json(made)
     if out is not None or not (check or as_json):
