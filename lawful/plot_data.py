@@ -120,7 +120,7 @@ def _along(fit: Fit, path: dict[str, np.ndarray], level: float) -> list[Layer]:
 
 
 def _band(fit: Fit, path: dict[str, np.ndarray], grid: np.ndarray, level: float, kind: str) -> list[Layer]:
-    made = forecast(fit, level=level, kind=kind, draws=_DRAWS, **path)
+    made = forecast(fit, path, level=level, kind=kind, draws=_DRAWS)
     finite = np.isfinite(made.lower) & np.isfinite(made.upper)
     who = "the mean" if kind == "mean" else "one new run"
     curve = Layer("line", fit.law.name, _floats(grid), _floats(made.estimate), role="ours")

@@ -15,7 +15,7 @@ TONES = {
     "blue": "#0072b2", "sky": "#3d9bd1", "green": "#009e73", "vermilion": "#d55e00", "purple": "#b4568e",
     "amber": "#c98a00",
 }  # fmt: skip
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 7, "axes.labelsize": 8.5,
     "axes.labelcolor": TONES["ink"], "axes.edgecolor": TONES["muted"], "axes.linewidth": 0.7,

@@ -137,8 +137,9 @@ def _cell(value: Any, right: bool) -> Cell:
 
 def figure_part(figure: Figure) -> dict[str, Any]:
     """A figure as the templates take it: panels and legend as SVG, and the numbers behind its marks."""
+    panels = list(zip([panel.title for panel in figure.panels], panels_svg(figure)))
     return {
-        "id": figure.id, "caption": figure.caption, "panels": panels_svg(figure), "legend": legend_svg(figure),
+        "id": figure.id, "caption": figure.caption, "panels": panels, "legend": legend_svg(figure),
         "data": _numbers(figure),
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 
 import lawful
 from lawful.report import report, write_study
-from lawful.report_markdown import cell, grid, plain
+from lawful.report_markdown import cell, grid, plain, row_table
 from lawful.report_words import words
 from lawful.studies.results import Figure, Layer, Panel, Row, Statement, Study, Table
 
@@ -109,7 +109,8 @@ def test_what_others_wrote_is_escaped(written):
 def test_markdown_has_every_section_row_statement_table_and_figure(written):
     text = (written[0] / "report.md").read_text("utf-8")
     assert re.findall(r"^## (.*)$", text, re.M) == [*SECTIONS, "Sources and settings"]
-    assert "| 0.106 | 0.1061 | 0.1061 | reproduced |" in text and "| upper end | – | ∞ | – | not checkable |" in text
+    assert "| 0.106 | 0.1061 | 0.1061 | yes | reproduced |" in text
+    assert "| upper end | – | ∞ | – | – | not checkable | Not printed. |" in text
     assert "* **cannot tell**: Nobody knows" in text and "| openbookqa | – |" in text
     assert "](figures/loss_scaling.png)" in text and "Nothing was computed for this section." in text
 
@@ -156,3 +157,15 @@ def test_cells_in_words():
 def test_cells_of_markdown():
     assert cell("a|b\nc") == r"a\|b c" and plain("L_inf of *x*") == r"L_inf of \*x\*"
     assert grid(("name", "value"), [("a", 1.5)]) == ["| name | value |", "| :-- | --: |", "| a | 1.5 |"]
+
+
+def test_rows_show_only_columns_that_say_something():
+    ours = Row("a", "S", "alpha", None, 1.0, "not checkable", golden=1.2, tolerance=0.1)
+    near = replace(ours, golden=1.05)
+    assert row_table([ours, near]) == (
+        ("what", "recomputed", "independent", "agrees"),
+        [("alpha", 1.0, 1.2, "no"), ("alpha", 1.0, 1.05, "yes")],
+    )
+    printed = Row("b", "S", "best", "Kaplan", "Kaplan", "reproduced", golden="Kaplan")
+    assert row_table([printed])[0] == ("what", "published", "recomputed", "independent", "agrees", "outcome")
+    assert row_table([replace(printed, recomputed="Chinchilla")])[1][0][4] == "no"

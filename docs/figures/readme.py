@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lawful import datasets, fit
+from lawful import datasets
+from lawful.fit import fit
 from lawful.plot import save
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import TaskForecast, forecast_scores, pooled_scatter, power_law_draws
