@@ -88,7 +88,8 @@ def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tu
         clusters = fit.points.cluster if method == "cluster" else None
         code = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
         groups = int(code.max()) + 1
-        counts = rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(float)
+        drawn = rng.integers(0, groups, (draws, groups)) + groups * np.arange(draws)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)
         degenerate = int(((counts[:, code] > 0).sum(1) <= len(fit.estimates)).sum())
         return Problems(base.X, base.y, counts[:, code] * base.W), degenerate
     log = fit.objective.log
@@ -129,7 +130,7 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     """Fit the law of ``fit`` to many problems (weightings or targets of its points): slots (P, p), objectives (P,)."""
     P = problems.count
     warm = np.repeat(fit.theta[None], P, 0)
-    found = solve(fit.model, warm, problems, fit.objective, np.arange(P), damping=1e-6, kappa=0.1)
+    found = solve(fit.model, warm, problems, fit.objective, np.arange(P), damping=1e-4, kappa=0.1)
     theta, F = found.theta, found.F
     if fit.n > _FEW:
         lost = np.flatnonzero(~np.isfinite(F))

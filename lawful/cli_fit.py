@@ -58,7 +58,7 @@ def fit(
     fix: Annotated[str | None, typer.Option(metavar="E=1.69,...", help="Parameters held fixed.")] = None,
     tie: Annotated[str | None, typer.Option(metavar="beta=alpha,...", help="Parameters made equal.")] = None,
     bounds: Annotated[str | None, typer.Option(metavar="E=-inf:inf,...", help="Ranges of parameters.")] = None,
-    shared: Annotated[str | None, typer.Option(metavar="alpha,...", help="With --by: one fit with these shared.")] = None,
+    shared: Annotated[str | None, typer.Option(metavar="alpha,...", help="With --by: one fit sharing these.")] = None,
     variables: Annotated[str | None, typer.Option(metavar="x=flops,...", help="The law's variable = column.")] = None,
     weights: Weights = None, units: Units = None, run: RunColumn = None,
     protocol: Annotated[str | None, typer.Option(help="Fit as a paper did, such as hoffmann2022.")] = None,

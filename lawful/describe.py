@@ -41,10 +41,11 @@ def _intervals(fit: Fit) -> Intervals:
 def headline(fit: Fit) -> str:
     """``chinchilla fitted to 7 points: loss over N = params and D = tokens``"""
     columns = fit.points.columns
-    over = [f"{v} = {_column(columns.get(v, v))}" for v in fit.law.variables]
+    over = {v: _column(columns.get(v, v)) for v in fit.law.variables}
+    told = joined([v if column == v else f"{v} = {column}" for v, column in over.items()])
     by = f", by {fit.points.by}" if fit.points.by else ""
     target = _column(fit.points.target)
-    return f"{fit.law.name} fitted to {fit.n} points: {target} over {joined(over)}{by}".replace("x = x", "x")
+    return f"{fit.law.name} fitted to {fit.n} points: {target} over {told}{by}"
 
 
 def _column(column: Any) -> str:

@@ -170,6 +170,12 @@ def fit(
     if law == "auto":
         from lawful.choose import choose
 
+        asked = {"variables": variables, "fixed": fixed, "tied": tied, "bounds": bounds, "shared": shared,
+                 "starts": starts, "count": count, "protocol": protocol}  # fmt: skip
+        given = [name for name, value in asked.items() if value is not None]
+        if given:
+            raise ValueError(f"law='auto' chooses among laws and takes no {', '.join(given)}; name the law to use them")
+
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
     own = next((p.by for p in law.parameters if p.by is not None), None)
@@ -220,7 +226,8 @@ def _reference(law: Law) -> str:
 def _default_objective(law: Law, runs: Any, target: str | None, given: str | Objective | None) -> Objective:
     if given is not None:
         return objective(given)
-    quantity = find_quantity(target or law.predicts)
+    # a task's column may be called lambada/acc/0: any of its parts can say what it measures
+    quantity = next(filter(None, map(find_quantity, (target or law.predicts).split("/"))), None)
     if quantity is not None and quantity.kind == "fraction":
         return objective("binomial" if "items" in runs and quantity.symbol == "accuracy" else "lsq")
     name = target if target else (quantity.column if quantity and quantity.column in runs else law.predicts)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,11 +30,14 @@ from lawful.points import Points
 from lawful.search import Search
 
 _ONE, _MANY = "lawful fit 1", "lawful fits 1"
+_STRICT = {"extra": "forbid"}  # a field that nobody knows is a mistake
 _SAME = 1e-9  # relative difference of the objective up to which the law is the one that was fitted
 
 
 @dataclass(frozen=True)
 class _Law:
+    __pydantic_config__ = _STRICT
+
     name: str
     reference: str
     formula: str
@@ -44,6 +47,8 @@ class _Law:
 
 @dataclass(frozen=True)
 class _Points:
+    __pydantic_config__ = _STRICT
+
     X: dict[str, list[float] | list[list[float]]]
     y: list[float]
     w: list[float]
@@ -59,6 +64,8 @@ class _Points:
 
 @dataclass(frozen=True)
 class _Fit:
+    __pydantic_config__ = _STRICT
+
     format: Literal["lawful fit 1"]
     law: _Law
     values: dict[str, Any]
@@ -78,6 +85,8 @@ class _Fit:
 
 @dataclass(frozen=True)
 class _Fits:
+    __pydantic_config__ = _STRICT
+
     format: Literal["lawful fits 1"]
     by: str
     fits: dict[str, _Fit]
@@ -152,13 +161,17 @@ def _stored(fit: Fit, folder: Path) -> dict[str, Any]:
         "F": fit.F,
         "sigma": fit.sigma,
         "covariance": fit.covariance,
-        "points": {name: getattr(p, name) for name in _Points.__annotations__} | {"findings": _dicts(p.findings)},
+        "points": {name: getattr(p, name) for name in _names(_Points)} | {"findings": _dicts(p.findings)},
         "search": asdict(fit.search),
         "findings": _dicts(fit.findings),
-        "settings": {name: getattr(fit.settings, name) for name in Settings.__annotations__} | {"law_reference": ""},
+        "settings": {name: getattr(fit.settings, name) for name in _names(Settings)} | {"law_reference": ""},
         "fingerprint": fit.fingerprint,
         "versions": fit.versions,
     }  # fmt: skip
+
+
+def _names(kind: type) -> list[str]:
+    return [f.name for f in fields(kind)]
 
 
 def _dicts(findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
@@ -180,7 +193,7 @@ def _portable(reference: str, folder: Path) -> str:
 
 
 def _validated(path: Path, data: Any) -> _Fit | _Fits:
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     said = data.get("format") if isinstance(data, dict) else None
     if said not in (_ONE, _MANY):
@@ -189,8 +202,6 @@ def _validated(path: Path, data: Any) -> _Fit | _Fits:
         remedy = "it was written by another version of lawful: use that one, or fit again" if newer else _REMEDY
         raise ValueError(f"{path} is not a fit file ({what}; allowed: {_ONE!r} or {_MANY!r}): {remedy}")
     kind = _Fit if said == _ONE else _Fits
-    for one in (_Law, _Points, _Fit, _Fits):
-        one.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
     try:
         return TypeAdapter(kind).validate_python(data)
     except ValidationError as problem:

@@ -69,12 +69,14 @@ class Objective:
         if self.delta == inf:
             rho, psi, curve = 0.5 * r * r, r, np.ones_like(r)
         else:
+            # in place where it can be: a bootstrap spends a fifth of its time here
             a = np.abs(r)
             c = np.minimum(a, self.delta)
-            rho = c * (a - 0.5 * c)
-            curve = c / np.maximum(a, 1e-300)
-            psi = curve * r
-            curve = np.where(a > self.delta, curve * kappa, curve)
+            rho = a - 0.5 * c
+            rho *= c
+            c /= np.maximum(a, 1e-300)
+            psi = r * c
+            curve = np.multiply(c, kappa, out=c, where=a > self.delta)
         if self.tau != 0.5:
             side = 2 * np.where(r > 0, self.tau, 1 - self.tau)
             rho, psi, curve = rho * side, psi * side, curve * side

@@ -19,7 +19,7 @@ import numpy as np
 from lawful.bind import Model, Slot
 from lawful.law import Parameter
 from lawful.objectives import Objective
-from lawful.solve import Problems, polish, solve, values
+from lawful.solve import BLOCK, Problems, polish, solve, values
 
 # Rows kept and the iterations that they get, stage by stage. The last stage runs to the end.
 SCHEDULE = ((96, 8), (32, 24), (8, 400))
@@ -154,28 +154,40 @@ def project(model: Model, nodes: np.ndarray, problems: Problems, objective: Obje
     With shared points the sums for all nodes and all weightings are one matrix product (a Gram table), so a thousand
     bootstrap resamples cost little more than one. Weights w / y^2 make least squares stand in for distances of logs.
     """
-    P, K, s = problems.count, len(nodes), len(linear)
+    P, K = problems.count, len(nodes)
     shared = problems.y.ndim == 1
     theta = np.broadcast_to(nodes, (P, K, model.size)).copy()
     rows = nodes if shared else theta.reshape(P * K, -1)
     which = np.zeros(K, int) if shared else np.repeat(np.arange(P), K)
-    columns, rest = _columns(model, rows, problems, which, linear)
-    y = problems.y if shared else problems.y[which]
-    with np.errstate(all="ignore"):
-        omega = 1 / (y * y) if objective.log else np.ones_like(y)
-        pairs = [columns[:, i] * columns[:, j] * omega for i in range(s) for j in range(i, s)]
-        right = [columns[:, i] * (y - rest) * omega for i in range(s)]
-    table = np.nan_to_num(np.stack(pairs + right), nan=0.0, posinf=0.0, neginf=0.0)
+    size = max(1, BLOCK // problems.y.shape[-1])
+    parts = [slice(i, i + size) for i in range(0, len(rows), size)]
+    tables = (_gram(model, rows[part], problems, which[part], objective, linear) for part in parts)
     if shared:
-        sums = np.matmul(problems.W, table.reshape(-1, table.shape[-1]).T).reshape(P, len(table), K)
+        sums = np.concatenate([np.matmul(problems.W, np.swapaxes(t, 1, 2)) for t in tables], axis=2).swapaxes(0, 1)
     else:
-        weighed = np.einsum("crn,rn->cr", table, problems.W[which])
-        sums = weighed.reshape(len(table), P, K).swapaxes(0, 1)
+        weighed = [np.einsum("crn,rn->cr", t, problems.W[which[part]]) for t, part in zip(tables, parts)]
+        sums = np.concatenate(weighed, axis=1).reshape(-1, P, K).swapaxes(0, 1)
     v = _within_bounds(np.moveaxis(sums, 1, -1), [model.slots[i] for i in linear], _level(problems.y))
     natural = np.broadcast_to(model.natural(nodes), (P, K, model.size)).reshape(P * K, -1)
     for k, i in enumerate(linear):
         theta[:, :, i] = model.inverse(model.slots[i], v[..., k].ravel(), natural).reshape(P, K)
     return theta
+
+
+def _gram(
+    model: Model, theta: np.ndarray, problems: Problems, which: np.ndarray, objective: Objective, linear: list[int]
+) -> np.ndarray:
+    """Products (pairs and right sides, rows, n) whose weighted sums are the normal equations of the linear slots."""
+    columns, rest = _columns(model, theta, problems, which, linear)
+    y = problems.y if problems.y.ndim == 1 else problems.y[which]
+    s = len(linear)
+    with np.errstate(all="ignore"):
+        omega = 1 / (y * y) if objective.log else np.ones_like(y)
+        pairs = [columns[:, i] * columns[:, j] * omega for i in range(s) for j in range(i, s)]
+        right = [columns[:, i] * (y - rest) * omega for i in range(s)]
+    table = np.stack(pairs + right)
+    table[~np.isfinite(table)] = 0.0
+    return table
 
 
 def _within_bounds(sums: np.ndarray, slots: list[Slot], level: float) -> np.ndarray:

@@ -24,7 +24,7 @@ import numpy as np
 from lawful.bind import Model
 from lawful.objectives import Objective
 
-_BLOCK = 40_000  # elements of one temporary: 320 kB, inside the second-level cache
+BLOCK = 40_000  # elements of one temporary: 320 kB, inside the second-level cache
 _STRIDE = 8.0  # longest step of a slot that is a log or a logit
 
 
@@ -76,7 +76,7 @@ def values(model: Model, theta: np.ndarray, problems: Problems, which: np.ndarra
     """The objective at every row (rows,), without derivatives: for ranking starts."""
     F = np.zeros(len(theta))
     n = problems.y.shape[-1]
-    rows = max(1, _BLOCK // n)
+    rows = max(1, BLOCK // n)
     with np.errstate(all="ignore"):
         for s in range(0, len(theta), rows):
             part = slice(s, s + rows)
@@ -105,7 +105,7 @@ def _measure(
     """Objective (m,), gradient (m, p) and curvature (m, p, p), summed over blocks of points."""
     m, n, p = len(theta), problems.y.shape[-1], len(free)
     F, g, H = np.zeros(m), np.zeros((m, p)), np.zeros((m, p, p))
-    block = max(1, _BLOCK // m)
+    block = max(1, BLOCK // m)
     for s in range(0, n, block):
         X, y, w = problems.points(which, slice(s, s + block), model.law.arrays)
         v, J = jacobian(model, theta, X, (m, y.shape[-1]), free)
@@ -152,7 +152,7 @@ def solve(
 
     starts (rows, p) in the search space; which (rows,): the problem of each row (default: problem 0 for all).
     free: slots that move; the others stay at their starting values, row by row (a profile is one call).
-    damping, kappa: begin cold with the defaults, warm (from an optimum of a similar problem) with 1e-6 and 0.1.
+    damping, kappa: begin cold with the defaults, warm (from an optimum of a similar problem) with 1e-4 and 0.1.
     Stops on the relative decrease of the objective, never on absolute numbers. Starts where the law is not finite come
     back with F = inf.
     """
@@ -162,7 +162,7 @@ def solve(
     moving = np.arange(model.size) if free is None else np.asarray(free, int)
     F, count = np.full(len(theta), np.inf), np.zeros(len(theta), int)
     n = problems.y.shape[-1]
-    rows = max(1, _BLOCK // n)
+    rows = max(1, BLOCK // n)
     with np.errstate(all="ignore"):
         for s in range(0, len(theta), rows):
             part = slice(s, min(len(theta), s + rows))
@@ -243,7 +243,8 @@ class _Batch:
         self.lam = np.where(good, np.maximum(self.lam * 0.2, 1e-12), np.maximum(self.lam * 5, 1e-6))
         back = np.minimum(1.0, np.maximum(self.kappa, 1e-3) * 5)
         self.kappa = np.where(slow, self.kappa * 0.3, np.where(good, self.kappa, back))
-        return (self.settled >= 2) | stuck | (self.lam > 1e13)
+        newton = flat & (self.kappa < 1e-2) & (self.lam < 1e-3)  # nothing left to gain, at a quadratic rate
+        return (self.settled >= 2) | newton | stuck | (self.lam > 1e13)
 
 
 def polish(

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -280,7 +281,7 @@ MISTAKES = [
     (["forecast", "mine.json", "--at", "good.csv", "--kind", "median"], r"kind is 'median'; allowed: 'mean'"),
     (["forecast", "runs.csv", "--at", "good.csv"], r"runs\.csv is not JSON"),
     (["diagnose", "foreign.json"], r"foreign\.json is not a fit file"),
-    (["study", "microscop3"], r"there is no study 'microscop3'"),
+    (["study", "microscop3"], r"no study is called 'microscop3'; did you mean 'microscope'"),
     (["bogus"], r"No such command 'bogus'"),
 ]  # fmt: skip
 
@@ -333,30 +334,36 @@ def test_a_reader_that_stops_early_is_no_error():
 # ---- studies
 
 
-STUDY = """from lawful.studies.results import Row, Statement, Study
+def toy(seed=0):
+    from lawful.studies.results import Row, Statement, Study
 
-
-def run(seed=0):
-    rows = (
-        Row("a", "Loss", "exponent", 0.1, 0.1 + {miss}, "reproduced", golden=0.1, tolerance=1e-6),
-        Row("b", "Loss", "a word", "yes", "no", "not reproduced", "they differ"),
-    )
-    said = Statement("s", "Loss", f"seed {{seed}}", "cannot tell")
+    rows = (Row("a", "Loss", "exponent", 0.1, 0.1, "reproduced"),)
+    said = Statement("s", "Loss", f"seed {seed}", "cannot tell")
     return Study("toy", "A toy", ("One line.",), ("Loss",), rows, (said,), (), (), ("nowhere",))
-"""
 
 
-@pytest.mark.parametrize("miss, code", [(0.0, 0), (0.1, 1)])
-def test_a_study_is_found_and_its_golden_numbers_checked(lf, tmp_path, monkeypatch, miss, code):
+@pytest.mark.parametrize("met", [True, False])
+def test_a_study_is_run_and_its_check_decides_the_exit_code(lf, tmp_path, monkeypatch, met):
     import lawful.studies
 
-    (tmp_path / "toy.py").write_text(STUDY.format(miss=miss))
-    monkeypatch.setattr(lawful.studies, "__path__", [*lawful.studies.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "lawful.studies.toy", raising=False)
-    assert "toy" in lf("study")[1].split()
-    left, out, err = lf("study", "toy", "--check")
-    assert left == code, err
-    assert f"{1 - code} of 1 golden numbers met; published numbers: 1 reproduced, 1 not reproduced" in out
-    assert ("MISSED" in out) == bool(code)
-    left, out, _ = lf("study", "toy", "--json", "--seed", "7")
-    assert left == 0 and json.loads(out)["statements"][0]["text"] == "seed 7"
+    module = SimpleNamespace(study=toy, check=lambda made: ((f"{made.name}: compared",), met))
+    monkeypatch.setattr(lawful.studies, "load", lambda name: module)
+    code, out, err = lf("study", "toy", "--check")
+    assert (code, out, err) == (0 if met else 1, "toy: compared\n", "")
+    code, out, _ = lf("study", "toy", "--json", "--seed", "7")
+    assert code == 0 and json.loads(out)["statements"][0]["text"] == "seed 7"
+    code, out, err = lf("study", "toy", "--json", "--check")
+    assert json.loads(out)["name"] == err.split(":")[0] == "toy"
+    assert list(tmp_path.glob("out*")) == []  # neither writes
+    assert lf("study")[1].split() == list(lawful.studies.names())
+
+
+def test_a_study_writes_its_folder_by_default(lf, tmp_path, monkeypatch):
+    pytest.importorskip("lawful.report", reason="needs the module that writes reports")
+    import lawful.studies
+
+    monkeypatch.setattr(lawful.studies, "load", lambda name: SimpleNamespace(study=toy))
+    code, out, err = lf("study", "toy")
+    assert code == 0, err
+    assert {"results.json", "report.md", "report.html"} <= {file.name for file in (tmp_path / "out" / "toy").iterdir()}
+    assert "statements: 1 cannot tell" in out
