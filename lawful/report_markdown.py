@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lawful.report_words import is_number, words
+from lawful.studies.microscope_check import meets
 from lawful.studies.results import Figure, Row, Statement, Study, Table
 
 
@@ -84,9 +85,7 @@ def row_table(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[Any, ...
 def _agrees(row: Row) -> str:
     if row.golden is None:
         return ""
-    if isinstance(row.golden, str) or isinstance(row.recomputed, str) or row.recomputed is None:
-        return "yes" if row.golden == row.recomputed else "no"
-    return "yes" if abs(row.recomputed - row.golden) <= row.tolerance else "no"
+    return "yes" if meets(row) else "no"
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
