@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -43,7 +44,7 @@ def draw(figure: Figure, ax: Any = None) -> Any:
     if ax is not None:
         if len(figure.panels) != 1:
             raise ValueError(f"figure {figure.id} has {len(figure.panels)} panels; ax takes a figure with one")
-        _paint(ax, figure.panels[0], found, 6, ax.get_position().height * ax.figure.get_figheight())
+        _paint(ax, figure.panels[0], found, 6, tuple(ax.get_position().size * ax.figure.get_size_inches()))
         _legend_inside(ax, figure, found)
         return ax.figure
     with rc_context(RC):
@@ -100,13 +101,13 @@ def write(path: Path, content: bytes) -> Path:
 
 
 def panels_svg(figure: Figure) -> list[str]:
-    """Each panel as an SVG element for a page: text as text, ids of its own, colours as the page's ``var(--name)``."""
+    """Each panel without its title as an SVG element for a page: text as text, ids of its own, the page's colours."""
     from matplotlib import rc_context
 
     found, out = styles(figure), []
     box = _PAGE_ALONE if len(figure.panels) == 1 else _PAGE_MANY
     with rc_context({**RC, "svg.fonttype": "none", "figure.facecolor": "none", "savefig.facecolor": "none"}):
-        painted = [_painted((panel,), found, 5, box[1]) for panel in figure.panels]
+        painted = [_painted((replace(panel, title=""),), found, 5, box) for panel in figure.panels]
         left = max(_left(axes[0]) for _, axes in painted)
         for i, (drawn, axes) in enumerate(painted):
             _place(drawn, axes, box, [left], head=0)
@@ -178,7 +179,7 @@ def _grid(figure: Figure, found: Styles) -> Any:
     width = (_BOXES[columns][0] + 0.5) * columns
     abreast = _abreast([label for label, _, _ in entries], width)
     lines = -(-len(entries) // abreast) if len(entries) > 1 else 0
-    drawn, axes = _painted(figure.panels, found, 7 if columns == 1 else 5, _BOXES[columns][1])
+    drawn, axes = _painted(figure.panels, found, 7 if columns == 1 else 5, _BOXES[columns])
     _same_labels(axes, figure.panels, columns)
     _place(drawn, axes, _BOXES[columns], [max(map(_left, axes[c::columns])) for c in range(columns)], lines)
     if lines:
@@ -198,14 +199,14 @@ def _abreast(labels: list[str], width: float) -> int:
     return 1
 
 
-def _painted(panels: tuple[Panel, ...], found: Styles, most: int, height: float) -> tuple[Any, list[Any]]:
+def _painted(panels: tuple[Panel, ...], found: Styles, most: int, box: tuple[float, float]) -> tuple[Any, list[Any]]:
     """Panels drawn in axes that have no place yet."""
     from matplotlib.figure import Figure as Canvas
 
     drawn = Canvas()
     axes = [drawn.add_axes((0, 0, 1, 1), label=str(i)) for i in range(len(panels))]
     for ax, panel in zip(axes, panels):
-        _paint(ax, panel, found, most, height)
+        _paint(ax, panel, found, most, box)
     return drawn, axes
 
 
@@ -213,7 +214,9 @@ def _place(drawn: Any, axes: list[Any], box: tuple[float, float], left: list[flo
     """Axes in rows, every plot of the size ``box``. left: inches before each column; head: lines of legend above."""
     columns = len(left)
     edge = [sum(left[: c + 1]) + c * (box[0] + _RIGHT) for c in range(columns)]
-    rows, step = -(-len(axes) // columns), box[1] + _BOTTOM + _TOP
+    titles = [ax.get_title(loc="left") for ax in axes]
+    top = max(_TOP + 0.15 * title.count("\n") if title else _RIGHT for title in titles)
+    rows, step = -(-len(axes) // columns), box[1] + _BOTTOM + top
     width, height = edge[-1] + box[0] + _RIGHT, rows * step + _LINE * head
     drawn.set_size_inches(width, height)
     for i, ax in enumerate(axes):
@@ -249,8 +252,8 @@ def _legend_inside(ax: Any, figure: Figure, found: Styles) -> None:
 _ORDER = {"band": 1, "interval": 2, "line": 3, "points": 4}
 
 
-def _paint(ax: Any, panel: Panel, found: Styles, most: int, height: float) -> None:
-    """Draw a panel. most: numbers on its horizontal axis. height: of the plot in inches."""
+def _paint(ax: Any, panel: Panel, found: Styles, most: int, box: tuple[float, float]) -> None:
+    """Draw a panel. most: numbers on its horizontal axis. box: width and height of the plot in inches."""
     if panel.log_x:
         ax.set_xscale("log")
     if panel.log_y:
@@ -258,9 +261,9 @@ def _paint(ax: Any, panel: Panel, found: Styles, most: int, height: float) -> No
     for layer in panel.layers:
         _layer(ax, layer, found[layer.role, layer.label])
     ax.margins(x=0.05, y=0.08)
-    ax.set_title(panel.title)
+    ax.set_title(fill(panel.title, max(18, int(box[0] / 0.08))))
     ax.set_xlabel(_capital(panel.x))
-    ax.set_ylabel(fill(_capital(panel.y), max(18, int(height / 0.064))))
+    ax.set_ylabel(fill(_capital(panel.y), max(18, int(box[1] / 0.064))))
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
     marks = [x for layer in panel.layers if layer.kind == "points" for x in layer.x]

@@ -39,7 +39,9 @@ def fit_figure(fit: Fit, level: float = 0.95) -> Figure:
         Layer("points", "data", _floats(X), _floats(fit.residuals), role="data"),
     )
     unit = "data minus law (log)" if fit.objective.log else "data minus law"
-    caption = f"{fit.law.name}, {fit.n} points, {len(fit.estimates)} free numbers. Right: what the law leaves."
+    caption = (
+        f"{fit.law.name}, {fit.n} points, {len(fit.estimates)} free numbers. The residuals are what the law leaves."
+    )
     below = Panel("Residuals", _label(fit, x), unit, rest, _log(X))
     return Figure(f"fit_{fit.law.name}", "", caption, (top, below))
 
@@ -118,7 +120,7 @@ def _along(fit: Fit, path: dict[str, np.ndarray], level: float) -> list[Layer]:
 
 
 def _band(fit: Fit, path: dict[str, np.ndarray], grid: np.ndarray, level: float, kind: str) -> list[Layer]:
-    made = forecast(fit, level=level, kind=kind, draws=_DRAWS, **path)
+    made = forecast(fit, path, level=level, kind=kind, draws=_DRAWS)
     finite = np.isfinite(made.lower) & np.isfinite(made.upper)
     who = "the mean" if kind == "mean" else "one new run"
     curve = Layer("line", fit.law.name, _floats(grid), _floats(made.estimate), role="ours")
@@ -194,13 +196,15 @@ def _title(fit: Fit) -> str:
 
 
 def _label(fit: Fit, variable: str) -> str:
-    """``Training tokens D (tokens)``: the column in words and its unit, as the vocabulary has it."""
+    """``loss (nats/token)``: the column in words and its unit as the vocabulary has it; ``parameters`` for params."""
     column: Any = fit.points.target if variable == "target" else fit.points.columns.get(variable, variable)
     quantity = find(column) if isinstance(column, str) else None
     if quantity is None:
         return str(column)
     name = quantity.column.replace("_", " ")
-    return f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in (name, quantity.column) else name
+    if quantity.unit.startswith(name.rstrip("s")):
+        return quantity.unit
+    return f"{name} ({quantity.unit})" if quantity.unit and quantity.unit not in name else name
 
 
 def _number(value: float) -> str:

@@ -11,11 +11,11 @@ from lawful.studies.results import Figure
 
 # Okabe and Ito's colours. A page may replace each by name, for its dark version.
 TONES = {
-    "ink": "#24292f", "muted": "#7a828b", "grid": "#e4e7eb", "paper": "#fdfdfe",
+    "ink": "#24292f", "muted": "#7a828b", "grid": "#e4e7eb", "paper": "#ffffff",
     "blue": "#0072b2", "sky": "#3d9bd1", "green": "#009e73", "vermilion": "#d55e00", "purple": "#b4568e",
     "amber": "#c98a00",
 }  # fmt: skip
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 8.5, "axes.titlesize": 9,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 7, "axes.labelsize": 8.5,
     "axes.labelcolor": TONES["ink"], "axes.edgecolor": TONES["muted"], "axes.linewidth": 0.7,
@@ -147,4 +147,5 @@ def set_ticks(axis: Any, limits: tuple[float, float], log: bool, whole: bool, mo
     axis.set_major_locator(FixedLocator(major))
     axis.set_minor_locator(FixedLocator([v for v in minor if v not in major]))
     axis.set_minor_formatter(NullFormatter())
-    axis.set_major_formatter(FixedFormatter([tick_text(v) for v in major] if log else tick_texts(major)))
+    decades = log and len(major) > 0 and major[-1] >= 10 * major[0]
+    axis.set_major_formatter(FixedFormatter([tick_text(v) for v in major] if decades else tick_texts(major)))

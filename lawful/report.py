@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from lawful.describe import readable
 from lawful.fit import Fit, Fits
 from lawful.forecast import Forecast
 from lawful.plot import fit_figure, forecast_figure, legend_svg, panels_svg, save, write
@@ -134,8 +137,9 @@ def _cell(value: Any, right: bool) -> Cell:
 
 def figure_part(figure: Figure) -> dict[str, Any]:
     """A figure as the templates take it: panels and legend as SVG, and the numbers behind its marks."""
+    panels = list(zip([panel.title for panel in figure.panels], panels_svg(figure)))
     return {
-        "id": figure.id, "caption": figure.caption, "panels": panels_svg(figure), "legend": legend_svg(figure),
+        "id": figure.id, "caption": figure.caption, "panels": panels, "legend": legend_svg(figure),
         "data": _numbers(figure),
     }  # fmt: skip
 
@@ -180,33 +184,26 @@ def _fit_part(fit: Fit, label: str) -> dict[str, Any]:
     found = intervals(fit)
     level = next((one.level for one in found.values()), 0.95)
     columns = ("number", "estimate", "lower", "upper", "what the data say")
-    lines = [(name, one.estimate, *_ends(one.lower, one.upper), one.verdict) for name, one in found.items()]
+    lines = [(name, one.estimate, one.lower, one.upper, one.verdict) for name, one in found.items()]
     note = f"{level:.0%} intervals, method {found.method}."
     doubts = [*fit.findings, *(f for f in found.findings if f.severity != "note")]
     return {
         "kind": "fit", "law": fit.law.name, "title": f"{fit.law.name}{f', {label}' if label else ''}",
-        "formula": _formula(fit.law.latex), "n": fit.n, "dof": fit.dof,
-        "values": table_part("Values", columns, lines, note),
+        "formula": readable(fit.law.latex), "n": fit.n, "dof": fit.dof,
+        "table": table_part("Values", columns, lines, note),
         "figure": _figure_or_reason(lambda: fit_figure(fit)),
         "doubts": list({str(f): f for f in doubts}.values()), "made": _made(fit),
     }  # fmt: skip
 
 
-def _ends(lower: float, upper: float) -> tuple[float, float]:
-    return float(lower), float(upper)
-
-
 def _forecast_part(made: Forecast, fit: Fit | Fits) -> dict[str, Any]:
     columns = (*made.points, "estimate", "lower", "upper", "flag")
-    lines = [
-        (*(v[i] for v in made.points.values()), made.estimate[i], *_ends(made.lower[i], made.upper[i]), made.flag[i])
-        for i in range(len(made))
-    ]
-    plain = [tuple(v.item() if hasattr(v, "item") else v for v in line) for line in lines]
+    columns_of = (*made.points.values(), made.estimate, made.lower, made.upper, made.flag)
+    lines = list(zip(*(np.asarray(one).tolist() for one in columns_of)))
     kind = "one new run" if made.kind == "run" else "the mean of runs"
     note = f"{made.level:.0%} intervals for {kind}, method {made.method}. They hold if the law is right."
     figure = _figure_or_reason(lambda: forecast_figure(made, fit)) if isinstance(fit, Fit) else {"reason": ""}
-    return {"kind": "forecast", "law": "", "title": "Forecast", "values": table_part("", columns, plain, note),
+    return {"kind": "forecast", "law": "", "title": "Forecast", "table": table_part("", columns, lines, note),
             "figure": figure}  # fmt: skip
 
 
@@ -229,14 +226,3 @@ def _made(fit: Fit) -> Mapping[str, Any]:
         "versions": dict(fit.versions),
     }  # fmt: skip
     return {k: v for k, v in rows.items() if v not in (None, "", {}, ())}
-
-
-def _formula(latex: str) -> str:
-    """A formula in plain text: ``L = E + A N^(-alpha)``."""
-    text = latex.replace("$", "").replace("\\left", "").replace("\\right", "").replace("\\,", " ")
-    text = re.sub(r"\\(?:mathrm|text|operatorname)\{([^{}]*)\}", r"\1", text)
-    for _ in range(4):
-        text = re.sub(r"\\d?frac\{([^{}]*)\}\{([^{}]*)\}", r"(\1)/(\2)", text)
-        text = re.sub(r"\^\{([^{}]*)\}", r"^(\1)", text)
-        text = re.sub(r"_\{([^{}]*)\}", r"_\1", text)
-    return re.sub(r"\\([A-Za-z]+)", r"\1", text).replace("{", "").replace("}", "")

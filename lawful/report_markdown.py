@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lawful.report_words import is_number, words
+from lawful.studies.microscope_check import meets
 from lawful.studies.results import Figure, Row, Statement, Study, Table
 
 
@@ -60,13 +61,31 @@ def _rows(rows: Sequence[Row]) -> list[str]:
 
 
 def row_table(rows: Sequence[Row]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """Columns and lines of the published numbers against ours; golden numbers where there are any."""
+    """Columns and lines of the published numbers against ours; a column that would be empty is left out.
+
+    Where an independent computation exists, "agrees" says whether ours lies within the row's tolerance of it. Rows of
+    which none was published have no outcome to show.
+    """
+    printed = any(row.published is not None for row in rows)
     golden = any(row.golden is not None for row in rows)
-    columns = ("what", "published", "recomputed", *(["independent"] if golden else []), "outcome", "reason")
-    return columns, [
-        (row.what, row.published, row.recomputed, *([row.golden] if golden else []), row.outcome, row.reason)
-        for row in rows
-    ]
+    columns: dict[str, list[Any]] = {"what": [row.what for row in rows]}
+    if printed:
+        columns["published"] = [row.published for row in rows]
+    columns["recomputed"] = [row.recomputed for row in rows]
+    if golden:
+        columns["independent"] = [row.golden for row in rows]
+        columns["agrees"] = [_agrees(row) for row in rows]
+    if printed:
+        columns["outcome"] = [row.outcome for row in rows]
+    if any(row.reason for row in rows):
+        columns["reason"] = [row.reason for row in rows]
+    return tuple(columns), list(zip(*columns.values()))
+
+
+def _agrees(row: Row) -> str:
+    if row.golden is None:
+        return ""
+    return "yes" if meets(row) else "no"
 
 
 def grid(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

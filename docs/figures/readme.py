@@ -1,7 +1,8 @@
 """The figure at the head of the README: three large models forecast from four small ones and another family.
 
 The loss of the three largest Cerebras-GPT models is extrapolated by a power law through the four smallest; accuracy is
-read off curves over the loss that were fitted on Pythia alone. No accuracy of Cerebras-GPT is used.
+read off curves over the loss that were fitted on Pythia alone. No accuracy of Cerebras-GPT is used. How far a single
+run's loss scatters is pooled from the four models, Cerebras-GPT muP and Pythia.
 
     python docs/figures/readme.py           # writes docs/figures/readme.png and readme.svg
 """
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lawful import datasets, fit
+from lawful import datasets
+from lawful.fit import fit
 from lawful.plot import save
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import TaskForecast, forecast_scores, pooled_scatter, power_law_draws
