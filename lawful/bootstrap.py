@@ -148,10 +148,10 @@ def _fresh(fit: Fit, problems: Problems, rows: np.ndarray, theta: np.ndarray, F:
     """Try the two best of fresh starts on each of some problems; keep what is better."""
     own = problems.y if problems.y.ndim == 1 else problems.y[rows]
     part = Problems(problems.X, own, problems.W[rows])
-    nodes = starts_for(fit.model, part, fit.objective, 64, fit.settings.seed)
+    nodes = starts_for(fit.model, part, fit.objective, 128, fit.settings.seed)
     K, p = nodes.shape[1:]
     rank = values(fit.model, nodes.reshape(-1, p), part, np.repeat(np.arange(len(rows)), K), fit.objective)
-    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, :3]
+    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, :4]
     starts = np.take_along_axis(nodes, best[:, :, None], 1)
     keep = best.shape[1]
     found = solve(fit.model, starts.reshape(-1, p), part, fit.objective, np.repeat(np.arange(len(rows)), keep))
