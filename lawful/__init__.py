@@ -20,6 +20,7 @@ _PUBLIC = {
     "Runs": "runs",
     "amplitude": "law",
     "coefficient": "law",
+    "diagnose": "diagnose",
     "exponent": "law",
     "bootstrap": "bootstrap",
     "choose": "choose",

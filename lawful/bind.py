@@ -207,7 +207,7 @@ def bind(
             continue
         if p.name in fixed:
             value = fixed[p.name]
-            layout[p.name] = tuple(map(float, value)) if np.ndim(value) else float(value)
+            layout[p.name] = tuple(map(float, np.ravel(value))) if np.ndim(value) else float(value)
             continue
         lower, upper = bounds.get(p.name, (p.lower, p.upper))
         if not lower < upper:

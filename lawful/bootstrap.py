@@ -85,7 +85,8 @@ def bootstrap(fit: Fit, method: str = "pairs", draws: int = 1000, seed: int = 0)
 def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tuple[Problems, int]:
     base, n = fit.problems, fit.n
     if method in ("pairs", "cluster"):
-        code = np.arange(n) if method == "pairs" else np.unique(fit.points.cluster, return_inverse=True)[1]
+        clusters = fit.points.cluster if method == "cluster" else None
+        code = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
         groups = int(code.max()) + 1
         drawn = rng.integers(0, groups, (draws, groups)) + groups * np.arange(draws)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)

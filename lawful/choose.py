@@ -210,6 +210,7 @@ def _errors(
             made = fit(c.law, _rows(runs, seen), target=target, variables=c.variables, objective=objective, seed=seed)
         except ValueError:
             continue
+        assert isinstance(made, Fit)
         there = _points_of(made, runs, later)
         predicted = made.at_points(there[0])
         with np.errstate(all="ignore"):

@@ -1,6 +1,6 @@
 """A small, safe language for choosing rows: ``"loss < 5 and family == 'pythia'"``.
 
-Columns, symbols, numbers and quoted text; ``== != < <= > >=``, ``in (...)``, ``not in (...)``; ``and``,
+Columns, symbols, numbers, quoted text, true and false; ``== != < <= > >=``, ``in (...)``, ``not in (...)``; ``and``,
 ``or``, ``not``; ``+ - * / **``. A name that is no Python name goes in backquotes. The text is parsed and
 translated, never run. A comparison with a missing value is not true.
 """
@@ -37,7 +37,9 @@ _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
-_ALLOWED = "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text"
+_ALLOWED = (
+    "comparisons (== != < <= > >= in, not in), and, or, not, arithmetic, columns, numbers, quoted text, true, false"
+)
 
 
 def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | None], source: str) -> list[bool]:
@@ -57,6 +59,8 @@ def select(frame: "pl.DataFrame", text: str, column_of: Callable[[str], str | No
     def column(name: str) -> "pl.Expr":
         name = quoted[int(name.removeprefix("_quoted_"))] if name.startswith("_quoted_") else name
         found = column_of(name)
+        if found is None and name in ("true", "false"):
+            return pl.lit(name == "true")
         if found is None:
             near = did_you_mean(name, frame.columns)
             raise RunsError(f"where {text!r} names the column {name!r}, which is not there{near}", file=source)

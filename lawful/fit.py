@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from lawful.batch import joined, problems_of, with_group
 from lawful.bind import Model, bind
 from lawful.checks import check_fit
 from lawful.findings import Finding
@@ -37,7 +38,7 @@ class Settings:
     shared: tuple[str, ...] | None = None
     seed: int = 0
     protocol: str = ""
-    law_reference: str = ""
+    law_reference: str = ""  # its name, file.py:name, or nothing for a law made in a notebook
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,7 @@ class Fit:
         return len(self.points)
 
     @property
-    def dof(self) -> int:
-        """Residual degrees of freedom, n - p."""
+    def dof(self) -> int:  # of the residuals, n - p
         return self.n - len(self.estimates)
 
     @property
@@ -85,7 +85,7 @@ class Fit:
 
     @cached_property
     def problems(self) -> Problems:
-        return _problems([self.points], self.model)
+        return problems_of(self.points)
 
     @cached_property
     def fitted(self) -> np.ndarray:
@@ -133,8 +133,7 @@ class Fits(Mapping[str, Fit]):
 
     def __str__(self) -> str:
         parts = [f"{self.by} = {label}\n{one}" for label, one in self.fits.items()]
-        parts += [f"{self.by} = {label}: not fitted: {why}" for label, why in self.failed.items()]
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, *(f"{self.by} = {k}: not fitted: {why}" for k, why in self.failed.items())])
 
 
 def fit(
@@ -171,9 +170,16 @@ def fit(
     if law == "auto":
         from lawful.choose import choose
 
+        asked = {"variables": variables, "fixed": fixed, "tied": tied, "bounds": bounds, "shared": shared,
+                 "starts": starts, "count": count, "protocol": protocol}  # fmt: skip
+        given = [name for name, value in asked.items() if value is not None]
+        if given:
+            raise ValueError(f"law='auto' chooses among laws and takes no {', '.join(given)}; name the law to use them")
+
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
-    by = by if by is not None else _only(getattr(runs, "by", None))
+    own = next((p.by for p in law.parameters if p.by is not None), None)
+    by = by if by is not None else _only(getattr(runs, "by", None)) or own
     chosen = _default_objective(law, runs, target, objective)
     settings = Settings(
         dict(fixed or {}), dict(tied or {}), dict(bounds or {}), tuple(shared) if shared is not None else None,
@@ -184,7 +190,7 @@ def fit(
     if protocol:
         return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
-    if by and shared is None:
+    if by and shared is None and not own:
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
@@ -197,7 +203,7 @@ def _fit_by_protocol(
 
     model = _bind(law, data, settings)
     _check_enough(model, data)
-    theta, F, ended, record = run(name, model, _problems([data], model), settings.seed, default, stated)
+    theta, F, ended, record = run(name, model, problems_of(data), settings.seed, default, stated)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
 
 
@@ -211,7 +217,6 @@ def _only(by: Any) -> str | None:
 
 
 def _reference(law: Law) -> str:
-    """How to find the law again: its name, file.py:name, or nothing for one made in a notebook."""
     if law.module.startswith("lawful.laws"):
         return law.name
     path = getattr(getattr(law.function, "__code__", None), "co_filename", "")
@@ -221,7 +226,8 @@ def _reference(law: Law) -> str:
 def _default_objective(law: Law, runs: Any, target: str | None, given: str | Objective | None) -> Objective:
     if given is not None:
         return objective(given)
-    quantity = find_quantity(target or law.predicts)
+    # a task's column may be called lambada/acc/0: any of its parts can say what it measures
+    quantity = next(filter(None, map(find_quantity, (target or law.predicts).split("/"))), None)
     if quantity is not None and quantity.kind == "fraction":
         return objective("binomial" if "items" in runs and quantity.symbol == "accuracy" else "lsq")
     name = target if target else (quantity.column if quantity and quantity.column in runs else law.predicts)
@@ -237,6 +243,7 @@ def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
 
 def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
     grouped: tuple[str, ...] = ()
+    own = any(p.by is not None and p.name not in settings.fixed for p in law.parameters)
     if data.by and settings.shared is not None:
         taken = {*settings.shared, *settings.fixed, *settings.tied}
         grouped = tuple(p for p in law.parameter_names if p not in taken)
@@ -247,34 +254,8 @@ def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] =
                 )
     return bind(
         law, data.X, fixed=settings.fixed, tied=settings.tied, bounds=settings.bounds, by=grouped,
-        grouping=data.by or None, labels=data.labels if grouped else (), uncentred=uncentred,
+        grouping=data.by or None, labels=data.labels if grouped or own else (), uncentred=uncentred,
     )  # fmt: skip
-
-
-def with_group(X: Mapping[str, np.ndarray], data: Points, group: np.ndarray | None) -> dict[str, np.ndarray]:
-    """The variables, and the group codes under the grouping column's name."""
-    return dict(X) if group is None or not data.by else {**X, data.by: group}
-
-
-def _problems(sets: Sequence[Points], model: Model) -> Problems:
-    """One problem per set of points: shared arrays for one set, padded ones for several."""
-    if len(sets) == 1:
-        p = sets[0]
-        return Problems(with_group(p.X, p, p.group), p.y, p.w[None])
-    longest = max(len(p) for p in sets)
-    X = {}
-    for name in sets[0].X:
-        X[name] = np.stack([_pad(p.X[name], longest) for p in sets], axis=-2)
-    y, w = (np.stack([_pad(getattr(p, a), longest) for p in sets]) for a in ("y", "w"))
-    for i, p in enumerate(sets):
-        w[i, len(p) :] = 0.0
-    return Problems(X, y, w)
-
-
-def _pad(x: np.ndarray, length: int) -> np.ndarray:
-    """Repeat the last point: a value the law can be evaluated at, whose weight is zero."""
-    spare = np.repeat(x[..., -1:], length - x.shape[-1], axis=-1)
-    return np.concatenate([x, spare], axis=-1)
 
 
 def _fit_groups(
@@ -309,12 +290,11 @@ def _fit_all(
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip
     """Fit one law to several sets of points in one batch."""
-    joined = sets[0] if len(sets) == 1 else _joined(sets)
-    model = _bind(law, joined, settings)
+    model = _bind(law, sets[0] if len(sets) == 1 else joined(sets), settings)
     for one in sets:
         _check_enough(model, one)
         _check_target(law, one, chosen)
-    problems = _problems(sets, model)
+    problems = problems_of(*sets)
     if given is not None:
         theta, F, records = find_from(model, problems, chosen, _given_slots(model, given))
     else:
@@ -329,12 +309,6 @@ def _fit_all(
             assemble(own, own.search(values)[0], float(F[i]), one, ended, records[i], settings, fingerprints[i])
         )
     return fits
-
-
-def _joined(sets: list[Points]) -> Points:
-    X = {name: np.concatenate([p.X[name] for p in sets], axis=-1) for name in sets[0].X}
-    y, w, rows = (np.concatenate([getattr(p, a) for p in sets]) for a in ("y", "w", "rows"))
-    return replace(sets[0], X=X, y=y, w=w, rows=rows, cluster=None)
 
 
 def _check_target(law: Law, data: Points, chosen: Objective) -> None:
@@ -366,7 +340,7 @@ def assemble(
 ) -> Fit:  # fmt: skip
     """The `Fit` of an optimum that some road has found: values, spread, covariance and findings."""
     estimates = dict(zip(model.names, map(float, model.natural(theta[None])[0])))
-    spread, sigma = covariance(model, theta, _problems([data], model), ended, data.cluster)
+    spread, sigma = covariance(model, theta, problems_of(data), ended, data.cluster)
     estimates = {name: _snap(model, name, v, data) for name, v in estimates.items()}
     made = Fit(
         model.law, model.rebind(estimates), estimates, theta, ended, F, sigma, spread, data, record, (),

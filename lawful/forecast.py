@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from lawful.batch import with_group
 from lawful.bootstrap import METHODS, bootstrap
 from lawful.findings import Finding
-from lawful.fit import Fit, Fits, with_group
+from lawful.fit import Fit, Fits
 from lawful.profiles import prediction_profile
 from lawful.quantities import did_you_mean, find
 from lawful.solve import Problems
@@ -181,7 +182,7 @@ def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[s
     labels = columns[fits.by].astype(str)
     for label in dict.fromkeys(labels):
         if label not in fits:
-            raise ValueError(f"there is no fit for {fits.by} {label!r}{did_you_mean(label, list(fits))}")
+            raise ValueError(f"there is no fit for {fits.by} {str(label)!r}{did_you_mean(str(label), list(fits))}")
     parts = {x: np.flatnonzero(labels == x) for x in dict.fromkeys(labels)}
     made = {x: forecast(fits[x], {k: v[i] for k, v in columns.items()}, **options) for x, i in parts.items()}
     back = np.argsort(np.concatenate(list(parts.values())))

@@ -5,11 +5,11 @@ parameter's default says what it *means*. From the meaning follow its bounds, it
 search, so nothing else has to be written. Two laws of the literature in this form::
 
     @law(kaplan2020, values={"kaplan2020": dict(N_c=8.8e13, alpha=0.076)})
-    def kaplan_n(N, *, N_c=scale("N", "alpha"), alpha=exponent()):
-        r'''$L = (N_c / N)^{\\alpha}$'''
-        return (N_c / N) ** alpha
+    def kaplan_n(N_nonemb, *, N_c=scale("N_nonemb", "alpha"), alpha=exponent()):
+        r'''$L = (N_c / N_{nonemb})^{\\alpha}$'''
+        return (N_c / N_nonemb) ** alpha
 
-    @law(hoffmann2022, values={"hoffmann2022": dict(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)})
+    @law(hoffmann2022, values={"hoffmann2022_rounded": dict(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)})
     def chinchilla(N, D, *, E=offset(), A=amplitude("N", "alpha"), B=amplitude("D", "beta"),
                    alpha=exponent(), beta=exponent()):
         r'''$L = E + A N^{-\\alpha} + B D^{-\\beta}$'''
@@ -209,9 +209,14 @@ class Law:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The docstring's sentences after the formula, one per line."""
-        lines = inspect.cleandoc((self.function.__doc__ or "").rpartition("$")[2]).splitlines()
-        return tuple(line.strip() for line in lines if line.strip())
+        """The docstring after the formula, a paragraph or a "Fitted:" or "Trap:" each."""
+        paragraphs: list[str] = [""]
+        for line in inspect.cleandoc(self.function.__doc__ or "").splitlines()[1:]:
+            text = line.strip()
+            if not text or text.startswith(("Fitted:", "Trap:")):
+                paragraphs.append("")
+            paragraphs[-1] = f"{paragraphs[-1]} {text}".strip()
+        return tuple(p for p in paragraphs if p)
 
     def published(self, name: str) -> Values:
         """The published values of that name; raises ValueError with the names there are."""

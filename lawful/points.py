@@ -79,6 +79,8 @@ def points(
     y_name = target or _target(law, runs)
     y = _values(runs, y_name)
     by_name = by if by is not None else ""
+    if by_name and by_name not in runs:
+        raise ValueError(f"by: the table has no column {by_name!r}{did_you_mean(by_name, _names(runs))}")
     group, labels = _codes(runs[by_name]) if by_name else (None, ())
     weight_column = getattr(runs, "weights", None)
     w = np.ones(len(y)) if weight_column is None else _values(runs, weight_column)

@@ -143,28 +143,32 @@ def _grid(fit: Fit, model: Model, k: int, centre: np.ndarray, low: float, high: 
 
 def _refit(model: Model, fit: Fit, grid: np.ndarray, centre: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Best objective at each slot value: from the optimum, from fresh starts, then from neighbours."""
-    nodes = starts_for(model, fit.problems, fit.objective, 96, fit.settings.seed)[0]
+    nodes = starts_for(model, fit.problems, fit.objective, 64, fit.settings.seed)[0]
     rows = np.repeat(np.vstack([centre, nodes])[None], len(grid), 0)
     rows[:, :, k] = grid[:, None]
     count = rows.shape[1]
     flat = rows.reshape(-1, model.size)
     rank = values(model, flat, fit.problems, np.zeros(len(flat), int), fit.objective).reshape(len(grid), count)
     rank[:, 0] = -np.inf  # the optimum itself always takes part
-    best = np.argsort(rank, axis=1)[:, : min(4, count)]
+    best = np.argsort(rank, axis=1)[:, : min(3, count)]
     chosen = np.take_along_axis(rows, best[:, :, None], 1)
-    F, theta = _solve_rows(model, fit, chosen, k)
-    for shift in (1, -1, 1, -1):
+    F, theta = _solve_rows(model, fit, chosen, k, iterations=60, tolerance=1e-8)
+    for shift in (1, -1):
         other_F, other = _solve_at(model, fit, grid, np.roll(theta, shift, 0), k)
         better = other_F < F
         F, theta = np.where(better, other_F, F), np.where(better[:, None], other, theta)
     return F, theta
 
 
-def _solve_rows(model: Model, fit: Fit, rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _solve_rows(
+    model: Model, fit: Fit, rows: np.ndarray, k: int, iterations: int = 200, tolerance: float = 1e-11
+) -> tuple[np.ndarray, np.ndarray]:
     """The best of several starts (m, c, p) for each of m fixed values."""
     m, c, p = rows.shape
     free = [i for i in range(p) if i != k]
-    found = solve(model, rows.reshape(-1, p), fit.problems, fit.objective, free=free, iterations=300)
+    found = solve(
+        model, rows.reshape(-1, p), fit.problems, fit.objective, free=free, iterations=iterations, tolerance=tolerance
+    )
     F, theta = found.F.reshape(m, c), found.theta.reshape(m, c, p)
     best = F.argmin(1)
     return F[np.arange(m), best], theta[np.arange(m), best]
@@ -270,7 +274,7 @@ def _pull(
         new = np.repeat(np.asarray(X[name]), g, axis=-1)
         old = np.broadcast_to(x[..., None, :], (*x.shape[:-1], m * g, x.shape[-1]))
         stacked[name] = np.concatenate([old, new[..., None]], axis=-1)
-    aim = goal.ravel()
+    aim = np.clip(goal.ravel(), -600, 600) if log else goal.ravel()
     y = np.concatenate([np.broadcast_to(base.y, (m * g, fit.n)), (np.exp(aim) if log else aim)[:, None]], axis=1)
     W = np.concatenate([np.broadcast_to(base.W, (m * g, fit.n)), np.repeat(weight, g)[:, None]], axis=1)
     problems = Problems(stacked, y, W)

@@ -120,8 +120,8 @@ examples | examples | examples | count | training examples, samples or images
     = n_examples num_examples train_size n_samples num_samples images n_images
 pool | pool_examples | examples | count | distinct examples in the pool
     = pool_size
-D_scale1 | domain_tokens_1 | tokens | array | optimal tokens of every domain at the first scale
-D_scale2 | domain_tokens_2 | tokens | array | optimal tokens of every domain at the second scale
+D_scale1 | domain_tokens_1 | tokens | count | optimal tokens of every domain at the first scale
+D_scale2 | domain_tokens_2 | tokens | count | optimal tokens of every domain at the second scale
 scale_step | scale_step | 1 | real | steps of extrapolation beyond the second scale
 # Compute, time and money
 C | flops | FLOP | count | training compute
@@ -164,6 +164,13 @@ L_ND | loss_finite | nats/token | real>0 | loss at finite data, L(N, D)
 L_Ninf | loss_infinite | nats/token | real>0 | loss at unlimited data, L(N, inf)
 L_u | loss_unigram | nats/token | real | loss minus the unigram model's loss
     = unigram_normalized_loss
+dL | loss_increase | nats/token | real | rise of the loss by an intervention, such as quantisation
+bpc | bits_per_character | bits/character | real>0 | loss in bits per character
+nmse | normalised_mse | fraction of variance | real>0 | squared error over the variance, of a reconstruction
+I | intrinsic_performance | FLOP | count | compute that the best model size needs for the same performance
+fertility | tokens_per_character | tokens/character | real>0 | tokens that the tokenizer makes of a character
+mode_correct | mode_correct | 0 or 1 | integer | whether the most frequent answer is the right one
+inference_multiplier | inference_multiplier | 1 | real>0 | factor on inference compute
 accuracy | accuracy | fraction | fraction | share of items answered rightly
     ! says nothing about normalisation: keep acc and acc_norm apart by the column metric
     = acc accuracy_score

@@ -307,20 +307,22 @@ def find_from(
 ) -> tuple[np.ndarray, np.ndarray, list[Search]]:
     """The best optimum of one problem from given starts (K, p), as `find` returns it.
 
-    A start far from the optimum can lead anywhere, so several roads are taken from each: batched steps and QR steps,
-    with several dampings, and QR steps that keep solving for the coefficients in which the law is linear. Of optima
+    A start far from the optimum can lead anywhere, so several roads are taken from each: batched steps with the linear
+    coefficients as given and solved for, and QR steps that keep solving for them, in several dampings. Of optima
     that are equally good (a law may allow its terms to change places) the nearest to a start is taken.
     Raises ValueError where the law is not finite at any start.
     """
     ended = final(objective, problems)
-    found = [solve(model, starts, problems, ended, damping=d, iterations=300) for d in (1e-4, 1e-2, 1.0, 1e2)]
+    solved_for = linear_slots(model, problems, starts)
+    rows = np.vstack([starts, project(model, starts, problems, objective, solved_for)[0]]) if solved_for else starts
+    found = [solve(model, rows, problems, ended, damping=d, iterations=300) for d in (1e-4, 1e-2, 1.0, 1e2)]
     theta, F = np.concatenate([s.theta for s in found]), np.concatenate([s.F for s in found])
     best = np.argsort(F)[:4]
     ends = [polish(model, theta[i], problems, 0, ended, iterations=300) for i in best if isfinite(F[i])]
     if not ends:
         raise ValueError(f"starts: law {model.law.name} is not finite at any start given")
     if objective.squares:
-        linear = [i for i in linear_slots(model, problems, starts) if model.slots[i].kind == "free"]
+        linear = [i for i in solved_for if model.slots[i].kind == "free"]
         for solved in ((), linear) if linear else ((),):
             for damping in (1e-6, 1e-3, 1.0):
                 roads = (

@@ -335,3 +335,8 @@ def test_reading_is_not_paid_for_by_importing():
     code = "import sys, lawful.runs; print({'polars', 'narwhals', 'pandas', 'scipy'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"
+
+
+def test_where_knows_true_and_false():
+    runs = lawful.read({"N": [1e8, 1e9, 1e10], "loss": [3.0, 2.5, 2.2], "kept": [True, False, True]})
+    assert len(runs.where("kept == false")) == 1 and len(runs.where("kept")) == 2

@@ -38,8 +38,8 @@ def bounded_power_accuracy(N, *, a=amplitude("N", "alpha"), alpha=exponent(upper
     r"""$accuracy = 1 - a N^{-\alpha}$
 
     Fitted: least squares on seven models per task.
-    Trap: no floor: the accuracy of a small model is predicted below chance, even below zero, and the curve is
-    concave everywhere, so it cannot show a task that is not learnt yet.
+    Trap: no floor: the accuracy of a small model is predicted below chance, even below zero.
+    Trap: concave everywhere, so it cannot show a task that is not learnt yet.
     """
     return 1 - a * N**-alpha
 

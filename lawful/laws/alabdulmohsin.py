@@ -26,7 +26,8 @@ _BANSAL = "Bansal et al. 2022 (arXiv 2202.01994), encoder loss of translation; x
 def m1(x, *, beta=amplitude("x", "-c"), c=exponent(**_FALLING)):
     r"""$y = \beta x^{c}$
 
-    A power law without a limit, c < 0. Fitted: log-log regression.
+    A power law without a limit, c < 0.
+    Fitted: log-log regression.
     """
     return beta * x**c
 
@@ -51,7 +52,8 @@ def m2(x, *, eps_inf=offset("limit of y"), beta=amplitude("x", "-c"), c=exponent
 def m3(x, *, beta=amplitude("x", "c"), gamma=amplitude("x", "-1", "1/x where y levels off"), c=exponent()):
     r"""$y = \beta (x^{-1} + \gamma)^{c}$
 
-    The limit is beta gamma**c; gamma = 0 gives M1. Fitted: regression for beta and c, a grid over gamma.
+    The limit is beta gamma**c; gamma = 0 gives M1.
+    Fitted: regression for beta and c, a grid over gamma.
     """
     return beta * (1 / x + gamma) ** c
 
@@ -61,9 +63,9 @@ def m4(
     x, *, eps_inf=offset("limit of y"), eps_0=offset("level of random guessing"), beta=amplitude("x", "-c"),
     c=exponent(**_FALLING), alpha=exponent(start=(0.1, 1.5)),
 ):  # fmt: skip
-    r"""$(y - eps_{inf}) / (eps_0 - y)^{\alpha} = \beta x^{c}$, solved for y
+    r"""$(y - eps_{inf}) / (eps_0 - y)^{\alpha} = \beta x^{c}$
 
-    alpha = 0 is M2, alpha = 1 a logistic in log x.
+    Solved for y by `root`. alpha = 0 is M2, alpha = 1 a logistic in log x.
     Fitted: a regression of log(y - eps_inf), in turns with Newton steps for both levels.
     Trap: without points near random guessing eps_0 is not identified; fix it to chance.
     """

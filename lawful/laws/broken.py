@@ -81,12 +81,12 @@ def _doc(breaks: int) -> str:
 
 
 def _signature(breaks: int) -> inspect.Signature:
-    slope = {"lower": -np.inf, "start": (-1.0, 2.2)}
+    slope = {"lower": -np.inf, "start": (-0.5, 0.5)}
     meanings = {"a": offset("limit"), "b": amplitude("x", "c0"), "c0": exponent("first slope", **slope)}
     for i in range(1, breaks + 1):
         meanings[f"c{i}"] = exponent("change of slope", **slope)
         meanings[f"d{i}"] = location("x", "place of the break")
-        meanings[f"f{i}"] = width("smoothness of the break", start=(0.05, 2.0))
+        meanings[f"f{i}"] = width("smoothness of the break", start=(0.2, 1.5))
     keyword = inspect.Parameter.KEYWORD_ONLY
     named = [inspect.Parameter(name, keyword, default=p) for name, p in meanings.items()]
     return inspect.Signature([inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD), *named])

@@ -6,7 +6,9 @@ parameter, C = 6 N D. Corpus and tokeniser set E, A and B: values of one paper d
 
 from __future__ import annotations
 
-from lawful.law import Paper, amplitude, exponent, law, offset, values
+import numpy as np
+
+from lawful.law import Paper, amplitude, exponent, law, location, offset, values, width
 
 hoffmann2022 = Paper(
     "hoffmann2022",
@@ -66,7 +68,7 @@ def optimal_tokens(C, v):
 
 
 @law(
-    hoffmann2022, values=CHINCHILLA, over={"N": (4.4e7, 1.6e10), "D": (1e9, 1.4e12)}, topic="pre-training",
+    hoffmann2022, values=CHINCHILLA, over={"N": (7e7, 1.6e10), "D": (5e9, 5e11)}, topic="pre-training",
     aliases=("hoffmann_l_nd", "besiroglu_refit", "hoffmann"), optimum={"N": optimal_params, "D": optimal_tokens},
 )  # fmt: skip
 def chinchilla(
@@ -75,9 +77,70 @@ def chinchilla(
     r"""$L = E + A N^{-\alpha} + B D^{-\beta}$
 
     Fitted: Huber loss (delta 1e-3) of log loss, best of a grid of L-BFGS starts; the original stopped too early.
-    Trap: the rounded values put the optimum at 5.88e23 FLOP at 93 tokens per parameter, the unrounded at 59, the
-    refit at 18; never plan with the rounded ones.
+    Trap: never plan with the rounded values: the optimum at 5.88e23 FLOP has 93 tokens per parameter with them.
+    Trap: it has 59 with the unrounded values, 18 with the refit; the paper's other approaches say 20.
     Trap: runs with D proportional to N cannot tell the two terms apart.
     Trap: delta 1e-3 is nearly least absolute deviations: Gauss-Newton standard errors are wrong, use a bootstrap.
     """
     return E + A * N**-alpha + B * D**-beta
+
+
+# Approaches 1 and 2 of the paper, and the rule of thumb
+
+_BUDGETS = {"C": (6e18, 3e21)}
+
+
+@law(
+    hoffmann2022, predicts="N", over=_BUDGETS, topic="allocation", aliases=("hoffmann_approach1",),
+    values={
+        "hoffmann2022": values("line through Table 3", status="derived", k=0.09915893230794971, a=0.4980986857771881)
+    },
+)  # fmt: skip
+def hoffmann_n_opt(C, *, k=amplitude("C", "-a"), a=exponent(upper=1.0, start=(0.1, 0.9))):
+    r"""$N = k C^{a}$
+
+    Approach 1; the paper prints a = 0.50 (0.488 to 0.502).
+    Fitted: a power law through the lowest loss over all training curves at each of many budgets; bootstrap intervals.
+    Trap: at small budgets few sizes make the envelope, and warm-up must be left out.
+    """
+    return k * C**a
+
+
+@law(
+    hoffmann2022, predicts="D", over=_BUDGETS, topic="allocation",
+    values={
+        "hoffmann2022": values("line through Table 3", status="derived", k=1.6960843615010006, b=0.5018542648378526)
+    },
+)  # fmt: skip
+def hoffmann_d_opt(C, *, k=amplitude("C", "-b"), b=exponent(upper=1.0, start=(0.1, 0.9))):
+    r"""$D = k C^{b}$
+
+    Approach 1; the paper prints b = 0.50 (0.501 to 0.512).
+    """
+    return k * C**b
+
+
+@law(
+    hoffmann2022, topic="allocation", aliases=("hoffmann_approach2_isoflop",), optimum={"N": lambda C, v: v["N_opt"]},
+)  # fmt: skip
+def isoflop_parabola(N, *, L_min=offset("loss at the optimum"), c=amplitude(meaning="curvature"), N_opt=location("N")):
+    r"""$L = L_{min} + c (\ln N - \ln N_{opt})^2$
+
+    Approach 2: one parabola per budget, then a power law through the N_opt; written by its vertex.
+    Trap: chinchilla's isoFLOP curve is no parabola: the vertex is off where alpha and beta differ.
+    Trap: it is also off where the sizes tried lie to one side of it; both errors grow with extrapolation.
+    """
+    return L_min + c * (np.log(N) - np.log(N_opt)) ** 2
+
+
+@law(
+    hoffmann2022, values={"twenty": values("Table 3, ratios of 19.9 to 22.4", status="derived", r=20)},
+    predicts="N", over={"C": (1e18, 1e26)}, topic="allocation", aliases=("chinchilla_20_tokens",),
+)  # fmt: skip
+def tokens_per_parameter(C, *, r=width("tokens per parameter", start=(1, 500))):
+    r"""$N = \sqrt{C / (6 r)}$
+
+    From D = r N and C = 6 N D.
+    Trap: a rule of thumb, not a formula of the paper.
+    """
+    return np.sqrt(C / (6 * r))

@@ -6,10 +6,16 @@ Most laws of the literature are one of these with a name for x. The forms in ``x
 
 from __future__ import annotations
 
+import numpy as np
+
 from lawful.law import Paper, amplitude, coefficient, exponent, law, offset, values
 
 microscope2026 = Paper(
-    "microscope2026", "Anonymous", "Scaling Laws Under the Microscope", 2026, venue="clawRxiv 2603.00375"
+    "microscope2026",
+    "Unknown",
+    "Scaling Laws Under the Microscope: When Power Laws Predict and When They Don't",
+    2026,
+    venue="clawRxiv 2603.00375",
 )
 sengupta2025 = Paper(
     "sengupta2025",
@@ -17,6 +23,14 @@ sengupta2025 = Paper(
     "How to Upscale Neural Networks with Scaling Law? A Survey and Practical Guidelines",
     2025,
     arxiv="2502.12051",
+)
+tay2022 = Paper(
+    "tay2022",
+    "Yi Tay, Mostafa Dehghani, Samira Abnar, Hyung Won Chung, William Fedus, Jinfeng Rao, Sharan Narang, Vinh Q. Tran, "
+    "Dani Yogatama, Donald Metzler",
+    "Scaling Laws vs Model Architectures: How does Inductive Bias Influence Scaling?",
+    2022,
+    arxiv="2207.10551",
 )
 
 
@@ -33,8 +47,7 @@ def power_law(x, *, A=amplitude("x", "alpha"), alpha=exponent()):
 def power_law_constant(x, *, A=amplitude("x", "alpha"), alpha=exponent(), E=offset()):
     r"""$y = A x^{-\alpha} + E$
 
-    Trap: with less than two decades of x, E and alpha trade off: a small alpha and a low E fit as well as a large
-    alpha and a high E.
+    Trap: E and alpha trade off: over less than two decades of x, both low fit as well as both high.
     """
     return A * x**-alpha + E
 
@@ -84,3 +97,41 @@ def corrected(
     Trap: c = 0 or gamma = 0 gives back the law without the correction; there the other of the two is free.
     """
     return a * N**-alpha * (1 + c * N**-gamma) + E
+
+
+@law(predicts="L", topic="pre-training", aliases=("saturating_power_law_compute",))
+def power_law_constant_c(C, *, E=offset(), A=amplitude("C", "alpha"), alpha=exponent()):
+    r"""$L = E + A C^{-\alpha}$
+
+    The loss of compute-optimal runs, used so by Porian et al. 2024 (arXiv 2406.19146, Section 4.1).
+    Fitted: log residuals from a grid of starts, the best by Huber loss; 1e16 to 5e17 FLOP only.
+    Trap: extrapolates well only where the hyper-parameters were tuned at every size.
+    """
+    return E + A * C**-alpha
+
+
+@law(
+    sengupta2025, predicts="y", arrays=("xs",), over={"xs": (1e8, 1e12)}, topic="general",
+    values={
+        "hoffmann2022_rounded": values("Chinchilla, xs = (N, D)", a=(406.4, 410.7), b=(0.34, 0.28), E=1.69)
+    },
+    aliases=("generic_sum_of_powers",),
+)  # fmt: skip
+def sum_of_powers(xs, *, a=amplitude(size="xs"), b=exponent(size="xs"), E=offset()):
+    r"""$y = \sum_i a_i x_i^{-b_i} + E$
+
+    Any number of scales, each with a term of its own (the survey's Eq. 1, there without E).
+    Trap: scales that grow in step cannot be told apart.
+    """
+    return sum(a_i * x**-b_i for a_i, b_i, x in zip(a, b, xs)) + E
+
+
+@law(tay2022, predicts="y", topic="pre-training", aliases=("tay_arch_power_law",))
+def tay_architecture(C, *, beta=amplitude("C", "-alpha"), alpha=exponent(lower=-np.inf, start=(-0.5, 0.5))):
+    r"""$y = \beta C^{\alpha}$
+
+    One line in log-log for each architecture (group by family); y is negative log-perplexity or a score.
+    Fitted: linear regression of logs.
+    Trap: only slopes compare; the ranges of the architectures differ.
+    """
+    return beta * C**alpha

@@ -1,0 +1,79 @@
+"""`lawful study`: run a published study again, write what it says, and compare each of its numbers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lawful.cli_options import Json, Seed
+
+if TYPE_CHECKING:
+    from lawful.studies.results import Study
+
+
+def study(
+    name: Annotated[str | None, typer.Argument(help="The study; without it, their names are listed.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write (default: out/NAME).")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="Rows of your own beside the shipped ones.")
+    ] = None,
+    form: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.py:law", help="A form of your own beside the study's.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare each number; exit 1 if a golden one differs.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Run a study: results.json, report.md, report.html and figures in a folder.
+
+    --check prints each number beside the published and the golden one; it writes only where --out says so.
+    """
+    from lawful.cli_tables import working
+    from lawful.laws import load as load_law
+    from lawful.studies import load, names
+
+    if name is None:
+        typer.echo("\n".join(names()))
+        return
+    module = load(name)
+    with working(f"running the study {name}"):
+        made = module.study(data, tuple(load_law(f) for f in form or ()), seed=seed)
+    if as_json:
+        _print_json(made)
+    if out is not None or not (check or as_json):
+        folder = out or Path("out") / name
+        with working("writing the report"):
+            written = _write(made, folder)
+        typer.echo(_summary(made, folder, len(written)), err=as_json)
+    if check:
+        lines, met = module.check(made)
+        typer.echo("\n".join(lines), err=as_json)
+        if not met:
+            raise typer.Exit(1)
+
+
+def _print_json(made: "Study") -> None:
+    import json
+
+    from lawful.fitfile import plain
+
+    typer.echo(json.dumps(plain(made.to_dict()), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
+def _write(made: "Study", folder: Path) -> list[Path]:
+    from lawful.report import write_study
+    from lawful.studies.schema import write_results
+
+    folder.mkdir(parents=True, exist_ok=True)
+    return [write_results(made, folder), *write_study(made, folder)]
+
+
+def _summary(made: "Study", folder: Path, files: int) -> str:
+    from lawful.describe import wrapped
+
+    lines = [made.title, "", *(line for text in made.summary for line in wrapped(f"* {text}"))]
+    verdicts = [s.verdict for s in made.statements]
+    counted = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+    return "\n".join([*lines, "", f"statements: {counted}", f"{folder}: {files} files; open report.html"])

@@ -1,0 +1,286 @@
+"""Train one model on one task and score it: config in, record out, the same bits for the same config.
+
+AdamW (0.9, 0.98) without weight decay by default, gradients clipped, the learning rate at `lr` x 32/width for
+hidden matrices (Yang et al. 2022, table 3), warmed up, constant, and decayed to zero over the last steps.
+That rule carries a rate across widths, not across depths or loops: a sweep over those needs its own small
+grid of rates.
+
+One thread, so that runs side by side do not fight and the sums are always taken in the same order.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from .answer import solved
+from .config import VERSION, Config, as_dict, key
+from .measure import Answers, summary
+from .models import Decoder, Mlp, build, cut, rates
+from .reweight import Reweighter
+from .score import UNSCORED
+from .tasks import Task, bayes_loss
+
+_EVAL_SEED = 2_718_281  # one evaluation set per task in every run: differences between runs are paired
+_EVAL_TOKENS = 32_768  # tokens scored at once
+_BALANCE = 0.01  # weight of the experts' load-balance loss, as in Switch
+_CURVE_POINTS = 50
+_DIVERGED = 1000.0  # a training loss this many times that of guessing, or no number at all, is no run any more
+
+
+def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dict[str, Any]:
+    """Train and score the run, and return its record as JSON data.
+
+    `status` is "ok", "diverged" (the training loss was no number, or above a
+    thousand times that of guessing; loss is None) or "timeout" (`seconds`
+    of wall time were up; scored as it then was, with the tokens and FLOPs it had seen). Under "measured"
+    stands what differs from machine to machine: times, memory, versions. All else is a function of the
+    config.
+    """
+    torch.set_num_threads(1)
+    begun = time.perf_counter(), time.process_time()
+    task = config.built_task
+    model = build(config.shape, task, config.seed).to(device)
+    run = Training(config, task, model, device)
+    status = run.all_steps(begun[0] + seconds)
+    trained = time.perf_counter()
+    scored = None if status == "diverged" else evaluate(model, task, config, device)
+    spent = run.step / config.n_steps
+    record = {
+        "key": key(config),
+        "version": VERSION,
+        "status": status,
+        "config": as_dict(config),
+        "kind": task.kind,
+        "params": config.size.total,
+        "params_nonembed": config.size.nonembed,
+        "params_used": config.size.used,
+        "steps": run.step,
+        "tokens": run.step * config.batch * task.length,
+        "unique_tokens": min(config.unique or math.inf, run.step * config.batch) * task.length,
+        "flops": config.train_flops * spent,
+        **(scored or {"loss": None, "levels": []}),
+        "test_loops": _other_loops(model, task, config, device) if scored else [],
+        "solved": solved(model, task, config, device) if scored and hasattr(task, "answer") else None,
+        "curve": run.curve(),
+        "rungs": run.rungs,
+        "source": getattr(task, "source", None),
+    }
+    record["measured"] = _measured(begun, trained, record, device)
+    return record
+
+
+class Training:
+    """A run under way: model, optimiser, data order, and where it stands."""
+
+    def __init__(self, config: Config, task: Task, model: Decoder | Mlp, device: str) -> None:
+        self.config, self.task, self.model, self.device = config, task, model, device
+        self.optimiser = torch.optim.AdamW(
+            rates(model, config.lr), betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
+        )
+        self.base = [group["lr"] for group in self.optimiser.param_groups]
+        self.next_batch = _batches(config, task)
+        self.loops = np.random.default_rng([config.seed, 2])
+        self.reweighter = None
+        if config.reweight:
+            self.reweighter = Reweighter(
+                config.shape.width,
+                config.reweight,
+                config.reweight_strength,
+                config.reweight_temperature,
+                config.reweight_closed,
+            ).to(device)
+        self.step, self.losses, self.rungs = 0, [], []
+
+    def all_steps(self, deadline: float) -> str:
+        stops = {self.config.n_steps >> i for i in range(1, self.config.rungs + 1)} - {0}
+        self.model.train()
+        while self.step < self.config.n_steps:
+            if time.perf_counter() > deadline:
+                return "timeout"
+            self.losses.append(self.one_step())
+            self.step += 1
+            if not self.losses[-1] < _DIVERGED * math.log(self.task.outputs):
+                return "diverged"
+            if self.step in stops:
+                scored = evaluate(self.model, self.task, self.config, self.device)
+                self.rungs.append({"step": self.step, **scored})
+                self.model.train()
+        return "ok"
+
+    def one_step(self) -> float:
+        rate = schedule(self.config, self.step / self.config.n_steps, 1 / self.config.n_steps)
+        for group, base in zip(self.optimiser.param_groups, self.base):
+            group["lr"] = base * rate
+        x, y = (torch.from_numpy(a).to(self.device) for a in self.asked())
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=self.config.precision == "bf16"):
+            loss = self.backward(x, y)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimiser.step()
+        return loss
+
+    def asked(self) -> tuple[np.ndarray, np.ndarray]:
+        """The next batch, with the levels not to be trained on, or not yet, left unscored."""
+        levels = self.task.levels
+        top = self.config.max_level or levels[-1]
+        if self.config.curriculum:
+            unlocked = int(len(levels) * self.step / (self.config.n_steps * self.config.curriculum))
+            top = min(top, levels[min(unlocked, len(levels) - 1)])
+        while True:
+            x, y, level = self.next_batch()
+            if top < levels[-1]:
+                y = np.where(level > top, UNSCORED, y)
+            if (y != UNSCORED).any():
+                return x, y
+
+    def backward(self, x: Tensor, y: Tensor) -> float:
+        """Gradients of the mean loss over the segments; the state passes between them without gradient."""
+        config, model = self.config, self.model
+        if isinstance(model, Mlp):
+            return self._backward(model.hidden(x), y)
+        loops = config.shape.loops
+        if config.loops_train:
+            loops = int(self.loops.integers(config.loops_train[0], config.loops_train[1], endpoint=True))
+        state, total = None, 0.0
+        for _ in range(config.segments):
+            e, start = model.start(x)
+            kept = start if state is None else state
+            state = model.run(e, kept, loops, noisy=True, grad_loops=config.grad_loops)
+            total += self._backward(model.norm(state[1]), y)
+            state = cut(state)
+        return total / config.segments
+
+    def _backward(self, hidden: Tensor, y: Tensor) -> float:
+        asked = y != UNSCORED
+        logits = self.model.readout(hidden).float()
+        if self.reweighter is None:
+            loss = plain = F.cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=UNSCORED)
+        else:
+            each = F.cross_entropy(logits[asked], y[asked], reduction="none")
+            loss, plain = (self.reweighter.weights(hidden[asked], each) * each).sum(), each.mean()
+        if self.config.shape.experts > 1:
+            loss = loss + _BALANCE * self.model.balance()
+        (loss / self.config.segments).backward()
+        return plain.item()
+
+    def curve(self) -> list[list[float]]:
+        """Mean training loss over equal stretches of steps: [last step, loss], finite losses only."""
+        finite = [v for v in self.losses if math.isfinite(v)]
+        edges = np.unique(np.linspace(0, len(finite), _CURVE_POINTS + 1).astype(int))
+        return [[int(b), float(np.mean(finite[a:b]))] for a, b in zip(edges, edges[1:])]
+
+
+def schedule(config: Config, done: float, one: float) -> float:
+    """The learning rate, as a share of its peak, for the step from share `done` to `done + one`."""
+    if done < config.warmup:
+        return (done + one) / max(config.warmup, one)
+    if config.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * (done - config.warmup) / (1 - config.warmup)))
+    return min(1.0, (1 - done) / config.decay) if config.decay else 1.0
+
+
+def _batches(config: Config, task: Task) -> Callable[[], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Fresh batches, or epochs in a new order each over a fixed pool of `unique` sequences."""
+    rng = np.random.default_rng([config.seed, 1])
+    if not config.unique:
+        return lambda: task.batch(rng, config.batch)
+    pool = task.batch(rng, config.unique)
+    queue = np.empty(0, dtype=np.int64)
+
+    def draw() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        nonlocal queue
+        while len(queue) < config.batch:
+            queue = np.r_[queue, rng.permutation(config.unique)]
+        rows, queue = queue[: config.batch], queue[config.batch :]
+        return pool[0][rows], pool[1][rows], pool[2][rows]
+
+    return draw
+
+
+def evaluate(
+    model: Decoder | Mlp, task: Task, config: Config, device: str = "cpu", loops: int | None = None
+) -> dict[str, Any]:
+    """Score the model: exactly over all cases where the task lists them, else on the task's evaluation set.
+
+    `loops` cycles (default: as many as in training, all segments). Noisy shapes average the probabilities of
+    `samples` passes; one sample is a pass without noise.
+    """
+    model.eval()
+    cases = getattr(task, "cases", lambda: None)()
+    if cases is None:
+        draw = getattr(task, "held_out", task.batch)
+        x, y, level = draw(np.random.default_rng(_EVAL_SEED), config.eval_sequences)
+        weight = np.ones(len(x))
+    else:
+        x, y, level, weight = cases
+    asked = y != UNSCORED
+    right_p, best_p, right = _answer(model, x, y, config, device, loops)
+    bayes = bayes_loss(task, x, y)
+    answers = Answers(
+        loss=-np.log(np.maximum(right_p, 1e-300)),
+        right=right,
+        confidence=best_p,
+        level=level[asked],
+        weight=np.broadcast_to(weight[:, None], y.shape)[asked],
+        bayes=None if bayes is None else bayes[asked],
+    )
+    return summary(task, answers)
+
+
+@torch.no_grad()
+def _answer(
+    model: Decoder | Mlp, x: np.ndarray, y: np.ndarray, config: Config, device: str, loops: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability of the truth, of the likeliest answer, and whether that is the truth, per answer."""
+    loops = loops or config.shape.loops * config.segments
+    noisy = config.samples > 1
+    rows = max(1, _EVAL_TOKENS // x.shape[1])
+    parts = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_EVAL_SEED)
+        for at in range(0, len(x), rows):
+            truth = torch.from_numpy(y[at : at + rows])
+            tokens = torch.from_numpy(x[at : at + rows]).to(device)
+            asked = (truth != UNSCORED).to(device)
+            p = torch.zeros(())
+            for _ in range(config.samples):
+                logits = model.readout(model.hidden(tokens, loops, noisy)[asked])
+                p = p + logits.double().softmax(-1).cpu() / config.samples
+            wanted = truth[truth != UNSCORED]
+            best, chosen = p.max(-1)
+            parts.append((p.gather(1, wanted[:, None])[:, 0], best, chosen == wanted))
+    p, best, right = (torch.cat(t).numpy() for t in zip(*parts))
+    return p, best, right.astype(float)
+
+
+def _other_loops(model: Decoder | Mlp, task: Task, config: Config, device: str) -> list[dict[str, Any]]:
+    """Scores with other numbers of loops than trained with: test-time compute without a parameter more."""
+    return [{"loops": n, **evaluate(model, task, config, device, n)} for n in config.test_loops]
+
+
+def _measured(begun: tuple[float, float], trained: float, record: dict[str, Any], device: str) -> dict[str, Any]:
+    import resource
+
+    wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    if device.startswith("cuda"):
+        peak = torch.cuda.max_memory_allocated(device)
+    return {
+        "wall_seconds": wall,
+        "cpu_seconds": cpu,
+        "train_seconds": trained - begun[0],
+        "tokens_per_second": record["tokens"] / max(trained - begun[0], 1e-9),
+        "peak_memory_bytes": int(peak),
+        "weight_bytes": 4 * record["params"],
+        "device": device,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": sys.version.split()[0],
+    }
