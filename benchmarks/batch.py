@@ -74,5 +74,5 @@ def t10(n: int = 1_000_000) -> None:
 
 if __name__ == "__main__":
     check_environment()
+    t10()  # first, for the peak of memory is the process's
     t9()
-    t10()

@@ -59,7 +59,8 @@ def t1(points: dict[str, np.ndarray]) -> None:
     ratio = theirs / seconds["ours"]
     verdict(
         "T1", f"{ratio:.0f}x: Epoch {theirs:.1f} s ({len(sample)} of 4500 starts, scaled), ours "
-        f"{seconds['ours']:.4f} s; F {F:.16g}, {F / BEST - 1:+.1e} of the best known; best of Epoch's sample {least / BEST - 1:+.1e}",
+        f"{seconds['ours']:.4f} s; F {F:.16g}, {F / BEST - 1:+.1e} of the best "
+        f"known; best of Epoch's sample {least / BEST - 1:+.1e}",
         ">= 400x, F <= F*(1 + 1e-9)", ratio >= 400 and F <= BEST * (1 + 1e-9),
     )  # fmt: skip
 

@@ -51,6 +51,10 @@ class _Package(ModuleType):
         if not (name in _PUBLIC and isinstance(value, ModuleType)):
             super().__setattr__(name, value)
 
+    def __reduce__(self) -> Any:
+        # a notebook's function that mentions `lawful` travels to other processes with the module's name
+        return import_module, (self.__name__,)
+
 
 sys.modules[__name__].__class__ = _Package
 

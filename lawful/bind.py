@@ -70,7 +70,8 @@ class Model:
     def natural(self, theta: np.ndarray) -> np.ndarray:
         """Slots (rows, p) to parameter values (rows, p)."""
         theta = np.atleast_2d(theta)
-        return np.concatenate([self.value(i, theta)[0] for i in range(self.size)], axis=1)
+        with np.errstate(all="ignore"):
+            return np.concatenate([self.value(i, theta)[0] for i in range(self.size)], axis=1)
 
     def search(self, values: np.ndarray) -> np.ndarray:
         """Parameter values (rows, p) to slots (rows, p); the inverse of `natural`."""

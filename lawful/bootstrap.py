@@ -24,6 +24,7 @@ from lawful.solve import Problems, solve, values
 
 METHODS = ("pairs", "cluster", "wild", "parametric")
 _FEW = 60  # up to here warm starts alone are not safe
+_VERY_FEW = 20  # up to here three fresh starts are not enough either
 _BLOCK = 250  # resamples whose fresh starts are held at once
 
 
@@ -146,13 +147,14 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fresh(fit: Fit, problems: Problems, rows: np.ndarray, theta: np.ndarray, F: np.ndarray) -> None:
-    """Try the two best of fresh starts on each of some problems; keep what is better."""
+    """Try the best three or six of fresh starts on each of some problems; keep what is better."""
     own = problems.y if problems.y.ndim == 1 else problems.y[rows]
     part = Problems(problems.X, own, problems.W[rows])
-    nodes = starts_for(fit.model, part, fit.objective, 64, fit.settings.seed)
+    few = fit.n <= _VERY_FEW
+    nodes = starts_for(fit.model, part, fit.objective, 256 if few else 64, fit.settings.seed)
     K, p = nodes.shape[1:]
     rank = values(fit.model, nodes.reshape(-1, p), part, np.repeat(np.arange(len(rows)), K), fit.objective)
-    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, :3]
+    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, : 6 if few else 3]
     starts = np.take_along_axis(nodes, best[:, :, None], 1)
     keep = best.shape[1]
     found = solve(fit.model, starts.reshape(-1, p), part, fit.objective, np.repeat(np.arange(len(rows)), keep))

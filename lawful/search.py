@@ -23,6 +23,7 @@ from lawful.solve import BLOCK, Problems, polish, solve, values
 
 # Rows kept and the iterations that they get, stage by stage. The last stage runs to the end.
 SCHEDULE = ((96, 8), (32, 24), (8, 400))
+_LARGE, _SAMPLE = 20_000, 5_000  # from so many points on, a sample of so many tells one valley from another
 
 
 @dataclass(frozen=True)
@@ -228,6 +229,7 @@ def starts_for(
     model: Model, problems: Problems, objective: Objective, count: int | None = None, seed: int = 0
 ) -> np.ndarray:
     """Starts (P, K, p) for every problem: random draws with the linear slots projected."""
+    problems = sample(model, problems)
     rough = draw(model, problems, objective, 8, seed)
     linear = [] if objective.binomial else linear_slots(model, problems, rough)
     bent = model.size - len(linear)
@@ -244,6 +246,8 @@ def find(
     schedule: tuple[tuple[int, int], ...] = SCHEDULE,
 ) -> tuple[np.ndarray, np.ndarray, list[Search]]:  # fmt: skip
     """The best optimum of every problem from starts (P, K, p): slots (P, p), objectives (P,) and the search records."""
+    if (few := sample(model, problems)) is not problems:
+        return _find_large(model, problems, few, objective, starts, schedule)
     stages = _continuation(objective, problems)
     P, K, p = starts.shape
     theta, which = starts.reshape(P * K, p), np.repeat(np.arange(P), K)
@@ -274,6 +278,28 @@ def find(
             out[i], objectives[i] = polish(model, out[i], problems, i, stages[-1])
     records = [record(K, theta[i], F[i], objectives[i]) for i in range(P)]
     return out, objectives, records
+
+
+def sample(model: Model, problems: Problems) -> Problems:
+    """The problems themselves, or a random part of their points where these are shared and very many."""
+    n = problems.y.shape[-1]
+    if n < _LARGE or problems.y.ndim > 1:
+        return problems
+    index = np.sort(np.random.default_rng(n).choice(n, _SAMPLE, replace=False))
+    return Problems({v: x[..., index] for v, x in problems.X.items()}, problems.y[index], problems.W[:, index])
+
+
+def _find_large(
+    model: Model, problems: Problems, few: Problems, objective: Objective, starts: np.ndarray,
+    schedule: tuple[tuple[int, int], ...],
+) -> tuple[np.ndarray, np.ndarray, list[Search]]:  # fmt: skip
+    """Search on a sample of the points, then solve for all of them from its optimum. The record is the sample's."""
+    theta, _, records = find(model, few, objective, starts, schedule)
+    found = solve(model, theta, problems, final(objective, few), np.arange(len(theta)), damping=1e-4, kappa=0.1)
+    lost = ~np.isfinite(found.F)
+    if lost.any():
+        raise ValueError(f"law {model.law.name} is not finite at all points where it fits a sample of them")
+    return found.theta, found.F, records
 
 
 def find_from(
