@@ -12,6 +12,7 @@ import numpy as np
 
 from lawful.hierarchy import draw
 from lawful.studies.microscope_evidence import SPLITS, TITLES, Evidence, Part, floats, size
+from lawful.studies.microscope_figures import title
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import forecast_scores, judge, mape
 from lawful.tasks import (
@@ -272,7 +273,7 @@ def _figure(evidence: Evidence, maps: dict[str, AccuracyMap]) -> Figure:
             Layer("points", "Pythia v0", floats(other.column("loss")), floats(other.accuracy[t]), role="held_out"),
             Layer("line", "guessing", floats((grid[0], grid[-1])), floats(answers.chance[[t, t]]), role="reference"),
         )  # fmt: skip
-        panels.append(Panel(task, "Pile test loss (nats per token)", "accuracy", layers))
+        panels.append(Panel(title(task), "Pile test loss (nats per token)", "Accuracy", layers))
     return Figure(
         "accuracy_by_loss", SECTION,
         "Accuracy over loss. The curve is fitted on Cerebras-GPT; Pythia v0, which it has not seen, lies on it.",

@@ -15,6 +15,7 @@ from lawful.forecast import forecast
 from lawful.hierarchy import Anchor, draw
 from lawful.studies.microscope_accuracy import PAPER_FORM, PUBLISHED_ERROR, study_form
 from lawful.studies.microscope_evidence import COLUMNS, TITLES, Evidence, Part, floats, in_order, size
+from lawful.studies.microscope_figures import title
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import (
     Judged,
@@ -268,8 +269,8 @@ def _figure(evidence: Evidence, column: str, made: TaskForecast, told: Judged) -
             Layer("points", "small models (accuracies not used)", floats(N[:_SEEN]), floats(y[:_SEEN])),
             Layer("points", "held out", floats(N[_SEEN:]), floats(y[_SEEN:]), role="held_out"),
         )
-        title = f"{task}: {told.mape[t]:.1f} %"
-        panels.append(Panel(title, "parameters", "accuracy", layers, log_x=True))
+        heading = f"{title(task)}: {told.mape[t]:.1f} %"
+        panels.append(Panel(heading, "Parameters", "Accuracy", layers, log_x=True))
     return Figure(
         f"two_stage_{column}", INTERVALS,
         f"Two-stage forecast of the three large Cerebras-GPT models, {COLUMNS[column]} losses: loss from the four "
