@@ -313,6 +313,10 @@ def find_from(
     Raises ValueError where the law is not finite at any start.
     """
     ended = final(objective, problems)
+    nowhere = f"starts: law {model.law.name} is not finite at any start given"
+    starts = starts[np.isfinite(starts).all(1)]
+    if not len(starts):
+        raise ValueError(nowhere)
     solved_for = linear_slots(model, problems, starts)
     rows = np.vstack([starts, project(model, starts, problems, objective, solved_for)[0]]) if solved_for else starts
     found = [solve(model, rows, problems, ended, damping=d, iterations=300) for d in (1e-4, 1e-2, 1.0, 1e2)]
@@ -320,7 +324,7 @@ def find_from(
     best = np.argsort(F)[:4]
     ends = [polish(model, theta[i], problems, 0, ended, iterations=300) for i in best if isfinite(F[i])]
     if not ends:
-        raise ValueError(f"starts: law {model.law.name} is not finite at any start given")
+        raise ValueError(nowhere)
     if objective.squares:
         linear = [i for i in solved_for if model.slots[i].kind == "free"]
         for solved in ((), linear) if linear else ((),):
