@@ -147,14 +147,14 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _fresh(fit: Fit, problems: Problems, rows: np.ndarray, theta: np.ndarray, F: np.ndarray) -> None:
-    """Try the best three or six of fresh starts on each of some problems; keep what is better."""
+    """Try the best three or twelve of fresh starts on each of some problems; keep what is better."""
     own = problems.y if problems.y.ndim == 1 else problems.y[rows]
     part = Problems(problems.X, own, problems.W[rows])
     few = fit.n <= _VERY_FEW
     nodes = starts_for(fit.model, part, fit.objective, 256 if few else 64, fit.settings.seed)
     K, p = nodes.shape[1:]
     rank = values(fit.model, nodes.reshape(-1, p), part, np.repeat(np.arange(len(rows)), K), fit.objective)
-    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, : 6 if few else 3]
+    best = np.argsort(rank.reshape(len(rows), K), axis=1)[:, : 12 if few else 3]
     starts = np.take_along_axis(nodes, best[:, :, None], 1)
     keep = best.shape[1]
     found = solve(fit.model, starts.reshape(-1, p), part, fit.objective, np.repeat(np.arange(len(rows)), keep))

@@ -188,6 +188,8 @@ def fit(
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
     if protocol:
+        if by:
+            raise ValueError(f"a protocol fits one table at a time: select a group of {by} with where=")
         return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
     if by and shared is None and not own:
