@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from lawful.cli_fit import diagnose, fit, forecast, read
-from lawful.cli_laws import laws
+from lawful.cli_literature import laws
 from lawful.cli_study import study
 from lawful.cli_train import train
 
