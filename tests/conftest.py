@@ -31,3 +31,15 @@ def shared() -> Path:
 def rng() -> np.random.Generator:
     """A fresh generator with a fixed seed, so that every test sees the same numbers in any order."""
     return np.random.default_rng(20220329)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a text file into the test's own folder."""
+
+    def write(text: str, name: str = "runs.csv"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
