@@ -142,7 +142,8 @@ def _sigmoid(
         fixed=fixed, seed=seed, count=256,
     )  # fmt: skip
     assert isinstance(made, Fit)  # no groups were asked for
-    again = bootstrap(made, "cluster" if made.points.cluster is not None else "pairs", draws, seed)
+    with np.errstate(divide="ignore"):  # a task that most models score 0 on has no level to take the log of
+        again = bootstrap(made, "cluster" if made.points.cluster is not None else "pairs", draws, seed)
     rows = again.values if floor is None else np.column_stack([again.values, np.full(draws, floor)])
     return made, rows
 
