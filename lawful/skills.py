@@ -219,7 +219,7 @@ class Skills:
 
     loadings (b, d), ease (b,), intercepts (families, d), slopes (d, 3), floors (b,). Skills may be rotated into each
     other: only scores have a meaning. without (m, p): for each model with smaller siblings the fit without it and all
-    as large or larger, flat; missed (m, b): what that fit said wrongly of it, in units of `spread`.
+    as large or larger, flat; missed (m, b): what that fit said wrongly of it, in units of `spread`. sizes (families,): different sizes fitted.
     """
 
     benchmarks: tuple[str, ...]
@@ -231,6 +231,7 @@ class Skills:
     floors: np.ndarray
     without: np.ndarray
     missed: np.ndarray
+    sizes: np.ndarray
     level: float
 
 
@@ -269,7 +270,7 @@ def skills(
     loadings, ease, intercepts, slopes = _parts(theta, shape)
     return Skills(
         tuple(benchmarks), tuple(map(str, labels)), loadings, ease, intercepts, slopes, low, np.array(without),
-        np.array(missed), level,
+        np.array(missed), np.array([len(np.unique(x[code == f, 0])) for f in range(len(labels))]), level,
     )  # fmt: skip
 
 
@@ -292,7 +293,8 @@ def scores_at(found: Skills, family: str, params: float, tokens: float) -> dict[
     mean = np.array([_scores(t, code, x, found.floors, shape)[0] for t in found.without])
     sample = np.clip(mean + found.missed * spread(mean), 0, 1)
     known = np.isfinite(found.missed)
-    rows = ((b, new_model(sample[known[:, i], i], middle[i], found.level, "rolling origin"))
+    few = "cannot tell: one size of the family does not say how it grows" if found.sizes[code[0]] < 2 else ""
+    rows = ((b, new_model(sample[known[:, i], i], middle[i], found.level, "rolling origin", few))
             for i, b in enumerate(found.benchmarks))  # fmt: skip
     return dict(rows)
 
@@ -373,9 +375,6 @@ def _jacobian(
     return rate[:, :, None] * np.concatenate([by_loading, by_ease, by_family, by_slope], axis=2)
 
 
-# Shared
-
-
 def column(runs: Any, name: str) -> np.ndarray:
     """A column of numbers, missing ones as nan."""
     try:
@@ -394,7 +393,7 @@ def spread(score: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(score * (1 - score), 0.01))
 
 
-def new_model(sample: np.ndarray, estimate: float, level: float, method: str) -> Interval:
+def new_model(sample: np.ndarray, estimate: float, level: float, method: str, verdict: str = "") -> Interval:
     lower, upper, open_end = percentiles(sample, level, float(estimate))
-    verdict = "cannot tell: too many draws failed" if open_end else ""
+    verdict = "cannot tell: too many draws failed" if open_end else verdict
     return Interval(float(estimate), lower, upper, level, method, verdict)

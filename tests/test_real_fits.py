@@ -86,8 +86,9 @@ def test_a_line_in_the_shares_ranks_mixtures(data):
 
 
 def test_skills_of_larger_models(data):
-    rows = _rows(procedures.sloth_rows, data)
-    assert all(r.ours > 0.75 for r in rows if "inside" in r.what)
+    # with several smaller sizes about as good as the next sibling, and overconfident: 75 % inside where 90 % should be
+    assert row(procedures.sloth_rows, data, "2 skills, several smaller sizes, n = 84: mean").difference < 0.1
+    assert row(procedures.sloth_rows, data, "2 skills, several smaller sizes, n = 84: share").ours > 0.7
     flp = _rows(procedures.flp_rows, data)
     assert all(abs(r.difference) < 0.03 for r in flp if "accuracy" in r.what)
 
