@@ -219,7 +219,8 @@ class Skills:
 
     loadings (b, d), ease (b,), intercepts (families, d), slopes (d, 3), floors (b,). Skills may be rotated into each
     other: only scores have a meaning. without (m, p): for each model with smaller siblings the fit without it and all
-    as large or larger, flat; missed (m, b): what that fit said wrongly of it, in units of `spread`. sizes (families,): different sizes fitted.
+    as large or larger, flat; missed (m, b): what that fit said wrongly of it, in units of `spread`.
+    sizes (families,): different sizes fitted.
     """
 
     benchmarks: tuple[str, ...]
