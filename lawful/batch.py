@@ -41,4 +41,4 @@ def joined(sets: Sequence[Points]) -> Points:
     """All points of several sets as one, for scaling starts and centring amplitudes."""
     X = {name: np.concatenate([p.X[name] for p in sets], axis=-1) for name in sets[0].X}
     y, w, rows = (np.concatenate([getattr(p, a) for p in sets]) for a in ("y", "w", "rows"))
-    return replace(sets[0], X=X, y=y, w=w, rows=rows, cluster=None)
+    return replace(sets[0], X=X, y=y, w=w, rows=rows, cluster=None, items=None)

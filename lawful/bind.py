@@ -70,6 +70,8 @@ class Model:
     def natural(self, theta: np.ndarray) -> np.ndarray:
         """Slots (rows, p) to parameter values (rows, p)."""
         theta = np.atleast_2d(theta)
+        if not self.slots:
+            return np.zeros((len(theta), 0))
         with np.errstate(all="ignore"):
             return np.concatenate([self.value(i, theta)[0] for i in range(self.size)], axis=1)
 
@@ -200,6 +202,9 @@ def bind(
     """
     fixed, tied, bounds = dict(fixed or {}), dict(tied or {}), dict(bounds or {})
     _check_names(law, fixed=fixed, tied=tied, bounds=bounds, by=dict.fromkeys(by))
+    for one, other, what in ((fixed, tied, "fixed and tied"), (tied, bounds, "tied and bounded")):
+        if both := sorted(one.keys() & other.keys()):
+            raise ValueError(f"law {law.name}: {both[0]} is both {what}; say one of them")
     slots: list[Slot] = []
     layout: dict[str, Any] = {}
     for p in law.parameters:
@@ -207,6 +212,9 @@ def bind(
             continue
         if p.name in fixed:
             value = fixed[p.name]
+            low, high = bounds.get(p.name, (p.lower, p.upper))
+            if not np.all((np.asarray(value) >= low) & (np.asarray(value) <= high)):
+                raise ValueError(f"fixed: {p.name} = {value} of law {law.name} lies outside [{low:g}, {high:g}]")
             layout[p.name] = tuple(map(float, np.ravel(value))) if np.ndim(value) else float(value)
             continue
         lower, upper = bounds.get(p.name, (p.lower, p.upper))

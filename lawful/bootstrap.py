@@ -21,6 +21,7 @@ import numpy as np
 from lawful.fit import Fit
 from lawful.search import starts_for
 from lawful.solve import Problems, solve, values
+from lawful.spread import overdispersion
 
 METHODS = ("pairs", "cluster", "wild", "parametric")
 _FEW = 60  # up to here warm starts alone are not safe
@@ -88,16 +89,14 @@ def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tu
     if method in ("pairs", "cluster"):
         clusters = fit.points.cluster if method == "cluster" else None
         code = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-        groups = int(code.max()) + 1
-        drawn = rng.integers(0, groups, (draws, groups)) + groups * np.arange(draws)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=draws * groups).reshape(draws, groups).astype(float)
-        degenerate = int(((counts[:, code] > 0).sum(1) <= len(fit.estimates)).sum())
-        return Problems(base.X, base.y, counts[:, code] * base.W), degenerate
+        strata = fit.points.group if fit.model.labels and clusters is None else None
+        counts = _counts(rng, draws, code, strata)
+        degenerate = int(((counts > 0).sum(1) <= len(fit.estimates)).sum())
+        return Problems(base.X, base.y, counts * base.W), degenerate
     log = fit.objective.log
     f = fit.fitted
     if method == "parametric" and fit.objective.binomial:
-        items = np.maximum(np.rint(fit.points.w), 1).astype(int)
-        y = rng.binomial(items, np.clip(f, 0, 1), size=(draws, n)) / items
+        y = draw_accuracies(fit, np.broadcast_to(np.clip(f, 0, 1), (draws, n)), fit.points.items_or_one, rng)
     elif method == "parametric":
         noise = fit.sigma / np.sqrt(fit.points.w) * rng.standard_normal((draws, n))
         y = f * np.exp(noise) if log else f + noise
@@ -105,6 +104,52 @@ def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tu
         noise = fit.residuals / np.maximum(1 - _leverage(fit), 0.05) * _mammen(rng, (draws, n))
         y = f * np.exp(noise) if log else f + noise
     return Problems(base.X, y, np.broadcast_to(base.W, (draws, n))), 0
+
+
+def _counts(rng: np.random.Generator, draws: int, code: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
+    """How often each point (n,) is drawn, (draws, n): whole codes at a time; inside strata, so that none is empty."""
+    out = np.zeros((draws, len(code)))
+    for rows in [np.arange(len(code))] if strata is None else [np.flatnonzero(strata == s) for s in np.unique(strata)]:
+        own = np.unique(code[rows], return_inverse=True)[1]
+        groups = int(own.max()) + 1
+        drawn = rng.integers(0, groups, (draws, groups)) + groups * np.arange(draws)[:, None]
+        counted = np.bincount(drawn.ravel(), minlength=draws * groups).reshape(draws, groups)
+        out[:, rows] = counted[:, own]
+    return out
+
+
+def draw_accuracies(fit: Fit, p: np.ndarray, items: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Accuracies on ``items`` questions (n,) at expected accuracies p (draws, n).
+
+    Binomial, or beta-binomial where the fit's residuals scatter more than binomial noise does: the same mean and
+    `overdispersion` times the variance, as models differ by more than the sampling of questions.
+    """
+    extra = overdispersion(fit.sigma, fit.dof)
+    if extra == 1:
+        return rng.binomial(items.astype(int), p) / items
+    rho = np.minimum((extra - 1) / np.maximum(items - 1, 1), 0.999)
+    inner = np.clip(p, 1e-9, 1 - 1e-9)
+    drawn = rng.beta(inner * (1 - rho) / rho, (1 - inner) * (1 - rho) / rho)
+    return rng.binomial(items.astype(int), drawn) / items
+
+
+def cluster_count(fit: Fit) -> int:
+    """How many runs the points are from, where several are of one run; else how many points."""
+    return fit.n if fit.points.cluster is None else len(np.unique(fit.points.cluster))
+
+
+def few_runs(fit: Fit, level: float) -> float:
+    """By how much to stretch a cluster bootstrap's interval: with few runs it is too short, with one it says nothing.
+
+    sqrt(G / (G - 1)) t(G - 1) / z below 30 runs; infinite where there are no more runs than parameters.
+    """
+    from scipy.special import ndtri, stdtrit
+
+    runs = cluster_count(fit)
+    if runs <= len(fit.estimates) or runs < 2:
+        return np.inf
+    tail = 0.5 + level / 2
+    return float(np.sqrt(runs / (runs - 1)) * stdtrit(runs - 1, tail) / ndtri(tail)) if runs < 30 else 1.0
 
 
 def _mammen(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lawful.bind import Slot
-from lawful.findings import Finding
+from lawful.findings import Finding, counted, listed
+from lawful.spread import overdispersion
 
 if TYPE_CHECKING:
     from lawful.fit import Fit
@@ -18,7 +19,7 @@ _RIVAL = 0.01  # optima within this part of the best objective compete
 
 def check_fit(fit: Fit) -> list[Finding]:
     """The findings of one fit, worst first."""
-    found = [*_bounds(fit), *_freedom(fit), *_agreement(fit), *_inside(fit)]
+    found = [*_bounds(fit), *_freedom(fit), *_scatter(fit), *_agreement(fit), *_inside(fit)]
     rank = {"error": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda f: rank[f.severity])
 
@@ -72,6 +73,34 @@ def _freedom(fit: Fit) -> list[Finding]:
         found.append(Finding(
             "not_determined", "error", f"The data do not determine {', '.join(lost)} at the optimum: "
             "its slopes vanish or cancel.", (), "Fix or tie parameters, or choose a law with fewer.",
+        ))  # fmt: skip
+    return found
+
+
+def _scatter(fit: Fit) -> list[Finding]:
+    """A law that explains nothing, and accuracies that scatter more than their items allow."""
+    level = fit.objective.residuals(fit.points.y, np.full(fit.n, np.median(fit.points.y)))
+    space = level - np.average(level, weights=fit.points.w)
+    found = []
+    if fit.n > 2 and fit.dof > 0 and fit.estimates and fit.rss >= float((fit.points.w * space**2).sum()) * 0.999 > 0:
+        found.append(Finding(
+            "explains_nothing", "error", f"The law fits no better than a constant: {fit.points.target} may rise where "
+            "the law can only fall, be of the wrong sign, or not depend on the law's variables.", (),
+            "Look at the data; give exponents other bounds, or choose another law.",
+        ))  # fmt: skip
+    robust = 1.4826 * float(np.median(np.abs(fit.residuals)))
+    far = np.flatnonzero(np.abs(fit.residuals) > 8 * robust) if fit.n >= 10 and fit.objective.squares else []
+    if 0 < len(far) <= fit.n // 10 and robust > 1e-9 * float(np.median(np.abs(fit.points.y))):
+        rows = tuple(int(fit.points.rows[i]) for i in far)
+        found.append(Finding(
+            "outliers", "warning", f"{counted(len(far), 'point')} (rows {listed(rows)}) lie more than 8 robust "
+            "standard deviations from the law, and least squares follows them.", rows,
+            "Look at them; leave them out with where=, or fit with objective log_huber.",
+        ))  # fmt: skip
+    if fit.objective.binomial and (extra := overdispersion(fit.sigma, fit.dof)) > 1:
+        found.append(Finding(
+            "overdispersed", "warning", f"The accuracies scatter {extra:.1f} times as much as their numbers of items "
+            "explain: intervals are widened by that.", (), "Another law, or noise between models.",
         ))  # fmt: skip
     return found
 

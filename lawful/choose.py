@@ -18,6 +18,7 @@ from lawful.fit import Fit, Fits, fit
 from lawful.law import Law
 from lawful.laws import load
 from lawful.objectives import Objective
+from lawful.points import as_labels
 from lawful.quantities import find
 
 _ORIGINS = 6  # at most so many origins
@@ -96,7 +97,7 @@ def choose(
 
 
 def _by_group(runs: Any, by: str, options: dict[str, Any]) -> Choice:
-    labels = np.asarray(runs[by]).astype(str)
+    labels = as_labels(runs[by])
     fits, failed, scores, reasons = {}, {}, [], []
     axis = ""
     for label in sorted(set(labels)):
@@ -237,7 +238,8 @@ def _naive(scale: np.ndarray, y: np.ndarray, order: np.ndarray) -> dict[str, Err
         last[k] = np.abs(b / y[later] - 1)
         if positive:
             slope = np.log(b / a) / np.log(order[k - 1] / order[k - 2])
-            line[k] = np.abs(b * (scale[later] / order[k - 1]) ** slope / y[later] - 1)
+            with np.errstate(over="ignore"):
+                line[k] = np.abs(b * (scale[later] / order[k - 1]) ** slope / y[later] - 1)
     return {"last value": last, "last two points": line} if positive else {"last value": last}
 
 
@@ -287,12 +289,12 @@ def _reason(chosen: Score, scores: Sequence[Score], axis: str) -> str:
 
 
 def _naive_wins(chosen: Score, scores: Sequence[Score]) -> list[Finding]:
-    naive = [s for s in scores if s.parameters == 0 and s.error < chosen.error]
+    naive = [s for s in scores if s.parameters == 0 and s.error < chosen.error * _SLACK]
     if not naive:
         return []
     best = min(naive, key=lambda s: s.error)
     return [Finding(
         "naive_wins", "warning",
-        f"No law forecast these runs better than the {best.name} ({best.error:.2%} against {chosen.error:.2%}).",
+        f"No law forecast these runs clearly better than the {best.name}: {best.error:.2%} against {chosen.error:.2%}.",
         (), "Do not extrapolate on this law alone.",
     )]  # fmt: skip

@@ -83,13 +83,12 @@ def fit(
 
         save(made, out)
         show_saved(made, out, table)
-    if out is None or as_json:
-        with working("finding intervals"):
-            sure = _intervals(made, level, method, seed)
-        if as_json:
-            _print_json(_fit_facts(made, sure) | {"runs": _table_facts(table)})
-        else:
-            show_fit(made, sure, table)
+    with working("finding intervals"):
+        sure = _intervals(made, level, method, seed)
+    if as_json:
+        _print_json(_fit_facts(made, sure) | {"runs": _table_facts(table)})
+    else:
+        show_fit(made, sure, table)
 
 
 def forecast(

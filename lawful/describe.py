@@ -207,7 +207,8 @@ _WORDS = {
     r"\sigma": "sigma", r"\lambda": "lambda", r"\mu": "mu", r"\eta": "eta", r"\theta": "theta", r"\tau": "tau",
     r"\rho": "rho", r"\epsilon": "epsilon", r"\varepsilon": "epsilon", r"\phi": "phi", r"\omega": "omega",
     r"\infty": "inf", r"\cdot": "*", r"\times": "*", r"\left": "", r"\right": "", r"\big": "", r"\Big": "",
-    r"\,": " ", r"\;": " ", r"\quad": "  ", r"\sum": "sum", r"\prod": "prod", r"\log": "log", r"\exp": "exp",
+    r"\,": " ", r"\;": " ", r"\quad": "  ", r"\star": "*", r"\hat": "", r"\bar": "", r"\rm": "",
+    r"\approx": "~", r"\sum": "sum", r"\prod": "prod", r"\log": "log", r"\exp": "exp",
     r"\min": "min", r"\max": "max", r"\ln": "ln", r"\le": "<=", r"\ge": ">=",
 }  # fmt: skip
 

@@ -252,7 +252,8 @@ def root(equation: Callable[[Array], Array], lower: Array, upper: Array, steps: 
             newton = x - value / np.real(_slope(g))
             inside = (newton > low) & (newton < high)
             new = np.where(inside, newton, 0.5 * (low + high))
-            if np.all((np.abs(new - x) <= 4e-16 * np.abs(x)) | (high - low <= 4e-16 * np.abs(x))):
+            moving = (np.abs(new - x) > 1e-12 * np.abs(x)) & (high - low > 1e-12 * np.abs(x))
+            if not moving.any():  # points without a root, all nan, do not hold up the others
                 x = new
                 break
             x = new

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Settings:
     law_reference: str = ""  # its name, file.py:name, or nothing for a law made in a notebook
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted law.
 
@@ -106,7 +107,13 @@ class Fit:
 
     def predict(self, **variables: Any) -> np.ndarray:
         """The law's value at variables (numbers or arrays that broadcast), without interval: see `forecast`."""
+        if self.points.group is not None:
+            raise ValueError(f"parameters differ by {self.points.by}: use forecast, which knows the groups")
         return self.law.at(self.values, **variables)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value:.4g}" for name, value in self.estimates.items())
+        return f"<Fit of {self.law.name} to {self.n} points: {shown}; print it for intervals and doubts>"
 
     def __str__(self) -> str:
         from lawful.describe import describe_fit
@@ -167,6 +174,11 @@ def fit(
 
     Raises ValueError where the law's variables are not in the table, or there are fewer points than parameters.
     """
+    if isinstance(runs, str | PathLike):
+        from lawful.runs import read
+
+        runs = read(runs, target=target)
+    by = by if by is not None else _only(getattr(runs, "by", None))
     if law == "auto":
         from lawful.choose import choose
 
@@ -178,8 +190,10 @@ def fit(
 
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
+    if not isinstance(law, Law):
+        raise TypeError(f"law is {law!r}; it must be a Law (decorate the function with @lawful.law()), or a name")
     own = next((p.by for p in law.parameters if p.by is not None), None)
-    by = by if by is not None else _only(getattr(runs, "by", None)) or own
+    by = by if by is not None else own
     chosen = _default_objective(law, runs, target, objective)
     settings = Settings(
         dict(fixed or {}), dict(tied or {}), dict(bounds or {}), tuple(shared) if shared is not None else None,
@@ -188,11 +202,15 @@ def fit(
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
     if protocol:
+        if count is not None or starts is not None:
+            raise ValueError(f"protocol {protocol!r} has its own starts: leave count and starts out")
         if by:
             raise ValueError(f"a protocol fits one table at a time: select a group of {by} with where=")
         return _fit_by_protocol(protocol, law, data, settings, fingerprint, chosen, objective)
     given = [starts] if isinstance(starts, Mapping) else starts
     if by and shared is None and not own:
+        if given is not None:
+            raise ValueError("starts are for one fit: select a group with where=, or leave them out")
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
     return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
@@ -275,8 +293,19 @@ def _fit_groups(
     if not sets:
         raise ValueError(f"no group of {data.by!r} can be fitted: {next(iter(failed.values()))}")
     prints = [f"{fingerprint}:{label}" for label in sets]
-    fits = _fit_all(law, list(sets.values()), chosen, settings, None, count, prints)
-    return Fits(data.by, dict(zip(sets, fits)), failed)
+    try:
+        fits = _fit_all(law, list(sets.values()), chosen, settings, None, count, prints)
+        return Fits(data.by, dict(zip(sets, fits)), failed)
+    except ValueError:  # one group stops the batch: each by itself, so that only that one is named
+        made = {}
+        for (label, one), its_print in zip(sets.items(), prints):
+            try:
+                made[label] = _fit_all(law, [one], chosen, settings, None, count, [its_print])[0]
+            except ValueError as problem:
+                failed[label] = str(problem)
+    if not made:
+        raise ValueError(f"no group of {data.by!r} can be fitted: {next(iter(failed.values()))}")
+    return Fits(data.by, made, failed)
 
 
 def _check_enough(model: Model, data: Points) -> None:
@@ -302,6 +331,11 @@ def _fit_all(
     else:
         starts = starts_for(model, problems, chosen, count, settings.seed)
         theta, F, records = find(model, problems, chosen, starts)
+    if not np.isfinite(F).all():
+        raise ValueError(
+            f"law {law.name} is not finite on the points at any start: look for zeros or negative values in "
+            f"{', '.join(law.variables)}, or a function of the law that has no value there"
+        )
     ended = final(chosen, problems)
     fits = []
     for i, one in enumerate(sets):

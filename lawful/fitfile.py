@@ -59,6 +59,7 @@ class _Points:
     labels: tuple[str, ...]
     by: str
     cluster: list[int] | None
+    items: list[float] | None
     findings: tuple[Finding, ...]
 
 
@@ -229,7 +230,8 @@ def _restored(path: Path, stored: _Fit, law: Law | None) -> Fit:
     points = Points(
         {v: np.array(p.X[v], float) for v in law.variables}, np.array(p.y, float), np.array(p.w, float),
         np.array(p.rows, int), p.target, p.columns, None if p.group is None else np.array(p.group, int), p.labels,
-        p.by, None if p.cluster is None else np.array(p.cluster, int), p.findings,
+        p.by, None if p.cluster is None else np.array(p.cluster, int),
+        None if p.items is None else np.array(p.items, float), p.findings,
     )  # fmt: skip
     _check_lengths(path, points)
     settings = replace(stored.settings, law_reference=_local(path, stored.law.reference))
@@ -263,7 +265,9 @@ def _local(path: Path, reference: str) -> str:
 def _check_lengths(path: Path, points: Points) -> None:
     n = len(points.y)
     sizes = {f"X.{v}": x.shape[-1] for v, x in points.X.items()}
-    sizes |= {a: len(getattr(points, a)) for a in ("w", "rows", "group", "cluster") if getattr(points, a) is not None}
+    sizes |= {
+        a: len(getattr(points, a)) for a in ("w", "rows", "group", "cluster", "items") if getattr(points, a) is not None
+    }
     for name, size in sizes.items():
         if size != n:
             raise ValueError(f"{path}: field 'points.{name}' has {size} entries for {n} points; {_REMEDY}")

@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from lawful.batch import with_group
-from lawful.bootstrap import METHODS, bootstrap
+from lawful.bootstrap import METHODS, bootstrap, draw_accuracies, few_runs
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
+from lawful.places import collect, columns_of, distance
+from lawful.points import as_labels
 from lawful.profiles import prediction_profile
-from lawful.quantities import did_you_mean, find
+from lawful.quantities import did_you_mean
 from lawful.solve import Problems
 from lawful.spread import natural_jacobian
 from lawful.uncertainty import method_for, percentiles, robust_covariance
@@ -27,7 +29,7 @@ from lawful.uncertainty import method_for, percentiles, robust_covariance
 _FAR = 1.0  # decades beyond the data from which a forecast is flagged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Forecast:
     """Predictions with intervals, one per point.
 
@@ -59,13 +61,16 @@ class Forecast:
             | {"estimate": self.estimate, "lower": self.lower, "upper": self.upper, "flag": list(self.flag)}
         )
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         lines = []
         for i in range(len(self)):
             place = ", ".join(f"{k} = {_short(v[i])}" for k, v in self.points.items())
             text = f"{place}: {self.estimate[i]:.4g} [{self.lower[i]:.4g}, {self.upper[i]:.4g}]"
             lines.append(f"{text}  {self.flag[i]}" if self.flag[i] else text)
-        return "\n".join([f"{self.level:.0%} intervals of {self.kind}, {self.method}", *lines])
+        return "\n".join([f"{100 * self.level:.4g} % intervals of {self.kind}, {self.method}", *lines])
 
 
 def _short(x: Any) -> str:
@@ -90,7 +95,7 @@ def forecast(
     options: dict[str, Any] = {"level": level, "kind": kind, "method": method, "draws": draws, "seed": seed}
     if isinstance(fit, Fits):
         return _by_group(fit, at, variables, options)
-    X, group, shown = _collect(fit, at, variables)
+    X, group, shown = collect(fit, at, variables)
     method = _method(fit, method)
     estimate = fit.at_points(X, group)
     if method == "profile":
@@ -101,8 +106,8 @@ def forecast(
         lower, upper = _bootstrap_ends(fit, X, group, estimate, level, kind, method, draws, seed)
     if kind == "run" and method in ("profile", "sandwich"):
         lower, upper = _with_noise(fit, estimate, lower, upper, level)
-    distance, flags = _flags(fit, X, estimate, lower, upper)
-    return Forecast(shown, estimate, lower, upper, flags, distance, level, kind, method, fit.findings)
+    far, flags = _flags(fit, X, estimate, lower, upper)
+    return Forecast(shown, estimate, lower, upper, flags, far, level, kind, method, fit.findings)
 
 
 def _method(fit: Fit, method: str) -> str:
@@ -119,67 +124,14 @@ def _method(fit: Fit, method: str) -> str:
     return method
 
 
-def _collect(
-    fit: Fit, at: Any, variables: Mapping[str, Any]
-) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray]]:
-    """Variables (m,) of the law, group codes, and the columns to show."""
-    law = fit.law
-    grouped = fit.points.by if fit.points.group is not None else ""
-    given = dict(variables)
-    for name in given:
-        if name not in (*law.variables, grouped):
-            known = [v for v in (*law.variables, grouped) if v]
-            raise ValueError(f"law {law.name} has no variable {name!r}{did_you_mean(name, known)}")
-    for v in law.variables:
-        if v not in given:
-            given[v] = _from_table(fit, at, v)
-    if grouped and grouped not in given:
-        given[grouped] = _from_table(fit, at, grouped)
-    arrays = {v: np.atleast_2d(np.asarray(given[v], float)) for v in law.arrays}
-    flat = {v: np.atleast_1d(np.asarray(given[v])) for v in given if v not in law.arrays}
-    m = np.broadcast_shapes(*(x.shape for x in flat.values()), *(x.shape[1:] for x in arrays.values()))
-    X = {v: np.broadcast_to(flat[v].astype(float), m) for v in law.variables if v not in law.arrays}
-    X |= {v: np.broadcast_to(x, (len(x), *m)) for v, x in arrays.items()}
-    group = _group_codes(fit, np.broadcast_to(flat[grouped], m)) if grouped else None
-    shown = _columns(at) or {v: np.broadcast_to(x, m) for v, x in flat.items()}
-    return {v: X[v] for v in law.variables}, group, shown
-
-
-def _from_table(fit: Fit, at: Any, name: str) -> Any:
-    column = fit.points.columns.get(name, name)
-    quantity = find(name)
-    table = _columns(at) if not hasattr(at, "frame") else at
-    for candidate in (name, column, quantity.column if quantity else name):
-        if at is not None and not isinstance(candidate, (list, tuple)) and candidate in table:
-            return table[candidate]
-    where = f"the table has no column for {name} ({column})" if at is not None else f"{name} is missing"
-    raise ValueError(f"forecast of law {fit.law.name}: {where}; it needs {', '.join(fit.law.variables)}")
-
-
-def _columns(at: Any) -> dict[str, np.ndarray]:
-    if at is None:
-        return {}
-    frame = getattr(at, "frame", at)
-    names = list(frame.columns) if hasattr(frame, "columns") else list(frame)
-    return {str(n): np.asarray(frame[n]) for n in names}
-
-
-def _group_codes(fit: Fit, labels: np.ndarray) -> np.ndarray:
-    known = list(fit.points.labels)
-    unknown = [str(x) for x in labels if str(x) not in known]
-    if unknown:
-        raise ValueError(f"the fit has no {fit.points.by} {unknown[0]!r}{did_you_mean(unknown[0], known)}")
-    return np.array([known.index(str(x)) for x in labels])
-
-
 def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[str, Any]) -> Forecast:
     """Each row by the fit of its group; rows come back in the order given."""
-    if fits.by not in variables and fits.by not in _columns(at):
+    if fits.by not in variables and fits.by not in columns_of(at):
         raise ValueError(f"these are fits by {fits.by}: the points need a column {fits.by!r}")
-    columns = _columns(at) or {k: np.atleast_1d(np.asarray(v)) for k, v in variables.items()}
+    columns = columns_of(at) or {k: np.atleast_1d(np.asarray(v)) for k, v in variables.items()}
     m = np.broadcast_shapes(*(np.shape(v) for v in columns.values()))
     columns = {k: np.broadcast_to(v, m) for k, v in columns.items()}
-    labels = columns[fits.by].astype(str)
+    labels = as_labels(columns[fits.by])
     for label in dict.fromkeys(labels):
         if label not in fits:
             raise ValueError(f"there is no fit for {fits.by} {str(label)!r}{did_you_mean(str(label), list(fits))}")
@@ -223,6 +175,8 @@ def _profile_ends(
     fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, estimate: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     centre = _to_space(fit, estimate)
+    if not fit.estimates:
+        return estimate, estimate
     if fit.dof <= 0:
         return _from_space(fit, centre - np.inf), _from_space(fit, centre + np.inf)
     se = _standard_error(_new_slopes(fit, X, group, len(estimate)), fit.covariance)
@@ -256,16 +210,23 @@ def _bootstrap_ends(
     if kind == "run":
         sample = _noisy(fit, sample, np.random.default_rng(seed + 1))
     ends = [percentiles(sample[:, j], level, float(estimate[j])) for j in range(len(estimate))]
-    return np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+    lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
+    if method != "cluster":
+        return lower, upper
+    centre, factor = _to_space(fit, estimate), few_runs(fit, level)
+    if np.isinf(factor):
+        return _from_space(fit, centre - np.inf), _from_space(fit, centre + np.inf)
+    low, high = (centre + factor * (_to_space(fit, end) - centre) for end in (lower, upper))
+    return _from_space(fit, low), _from_space(fit, high)
 
 
 def _noisy(fit: Fit, sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if fit.objective.binomial:
-        items = int(np.median(fit.points.w))
+        items = np.full(sample.shape[1], np.median(fit.points.items_or_one))
         known = np.nan_to_num(np.clip(sample, 0, 1), nan=0.5)
-        return np.where(np.isfinite(sample), rng.binomial(items, known) / items, np.nan)
-    pool = fit.residuals * np.sqrt(fit.points.w * fit.n / max(fit.dof, 1))
-    noise = rng.choice(pool, size=sample.shape)
+        return np.where(np.isfinite(sample), draw_accuracies(fit, known, items, rng), np.nan)
+    pool = fit.residuals * np.sqrt(fit.points.w / np.median(fit.points.w) * fit.n / max(fit.dof, 1))
+    noise = rng.choice(pool, size=(len(sample), 1))  # alike at every point, so that an interval is the point's own
     return _from_space(fit, _to_space(fit, sample) + noise)
 
 
@@ -275,7 +236,8 @@ def _with_noise(
     """Add one run's own error: the distances to the ends and t sigma add in squares, on each side by itself."""
     from scipy.special import stdtrit
 
-    own = float(stdtrit(max(fit.dof, 1), 0.5 + level / 2)) * fit.sigma if fit.dof > 0 else np.inf
+    typical = fit.sigma / np.sqrt(np.median(fit.points.w))  # a new run weighs as much as the usual one
+    own = float(stdtrit(max(fit.dof, 1), 0.5 + level / 2)) * typical if fit.dof > 0 else np.inf
     centre, low, high = _to_space(fit, estimate), _to_space(fit, lower), _to_space(fit, upper)
     down, up = np.hypot(centre - low, own), np.hypot(high - centre, own)
     return _from_space(fit, centre - down), _from_space(fit, centre + up)
@@ -285,8 +247,8 @@ def _flags(
     fit: Fit, X: dict[str, np.ndarray], estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decades beyond the data (m,), and for each point what speaks against its forecast."""
-    distance, beyond = _distance(fit, X)
-    severe = [f.message for f in fit.findings if f.severity == "error"]
+    far, beyond = distance(fit, X)
+    severe = [f.message for f in fit.findings if f.severity == "error" or f.code == "outliers"]
     level = np.median(np.abs(fit.points.y))
     flags = []
     for i in range(len(estimate)):
@@ -297,20 +259,7 @@ def _flags(
             said.append("cannot tell: the data set no limit")
         elif upper[i] - lower[i] > level:
             said.append("cannot tell: the interval is wider than the level of the data")
-        if distance[i] > _FAR:
-            said.append(f"{distance[i]:.1f} decades beyond the runs in {beyond[i]}: not checked that far")
+        if far[i] > _FAR:
+            said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: not checked that far")
         flags.append("; ".join(said))
-    return distance, tuple(flags)
-
-
-def _distance(fit: Fit, X: dict[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
-    m = np.shape(next(iter(X.values())))[-1] if X else 1
-    far, name = np.zeros(m), [""] * m
-    for v, x in X.items():
-        seen = fit.points.X[v]
-        if v in fit.law.arrays or seen.min() <= 0 or x.min() <= 0:
-            continue
-        here = np.maximum(np.log10(x / seen.max()), np.log10(seen.min() / x))
-        for i in np.flatnonzero(here > far):
-            far[i], name[i] = here[i], v
-    return far, name
+    return far, tuple(flags)

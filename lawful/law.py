@@ -211,7 +211,9 @@ class Law:
     def notes(self) -> tuple[str, ...]:
         """The docstring after the formula, a paragraph or a "Fitted:" or "Trap:" each."""
         paragraphs: list[str] = [""]
-        for line in inspect.cleandoc(self.function.__doc__ or "").splitlines()[1:]:
+        text = inspect.cleandoc(self.function.__doc__ or "")
+        after = text.split("$", 2)[2] if text.startswith("$") else text
+        for line in after.lstrip(" ,.;").splitlines():
             text = line.strip()
             if not text or text.startswith(("Fitted:", "Trap:")):
                 paragraphs.append("")

@@ -31,10 +31,6 @@ class Objective:
         """Plain least squares on the value or on its log: exact F-profiles and certified digits apply."""
         return self.delta == inf and self.tau == 0.5 and not self.binomial
 
-    @property
-    def relative(self) -> bool:
-        return self.log
-
     def residuals(self, y: np.ndarray, f: np.ndarray) -> np.ndarray:
         """Data minus law, in the space where distances are measured."""
         with np.errstate(all="ignore"):

@@ -23,6 +23,7 @@ class Points:
 
     rows: row numbers in the table. group: code of each point's group, labels: the groups' names.
     cluster: code of the run that each point belongs to (points of one run are not independent), or None.
+    items: test items of each accuracy, where the binomial likelihood counts them; w then holds weight times items.
     columns: the table's column for each variable and for the target.
     """
 
@@ -36,6 +37,7 @@ class Points:
     labels: tuple[str, ...] = ()
     by: str = ""
     cluster: np.ndarray | None = None
+    items: np.ndarray | None = None
     findings: tuple[Finding, ...] = field(default=())
 
     def __len__(self) -> int:
@@ -46,9 +48,16 @@ class Points:
         pick = {k: v[..., index] for k, v in self.X.items()}
         group = None if self.group is None else self.group[index]
         cluster = None if self.cluster is None else self.cluster[index]
+        items = None if self.items is None else self.items[index]
         return replace(
-            self, X=pick, y=self.y[index], w=self.w[index], rows=self.rows[index], group=group, cluster=cluster
-        )
+            self, X=pick, y=self.y[index], w=self.w[index], rows=self.rows[index], group=group, cluster=cluster,
+            items=items,
+        )  # fmt: skip
+
+    @property
+    def items_or_one(self) -> np.ndarray:
+        """Test items of each point (n,), at least 1."""
+        return np.maximum(np.rint(np.ones(len(self)) if self.items is None else self.items), 1)
 
 
 def points(
@@ -90,15 +99,27 @@ def points(
                 "the binomial objective needs the number of test items of each accuracy: "
                 "a column `items` (or columns={'items': ...})"
             )
-        w = w * _values(runs, "items")
+        asked = _values(runs, "items")
+        w = asked * w / np.mean(w[np.isfinite(w)])  # weights say which points count more, items how much they say
     run_column = getattr(runs, "run_column", None)
     cluster = _codes(runs[run_column])[0] if run_column else None
     if cluster is not None and len(np.unique(cluster)) == len(y):
         cluster = None
     columns[law.predicts] = y_name
     rows = np.asarray(getattr(runs, "rows", np.arange(1, len(y) + 1)))
-    out = Points(X, y, w, rows, y_name, columns, group, labels, by_name, cluster, tuple(notes))
+    _check_lengths(law, X, y)
+    out = Points(
+        X, y, w, rows, y_name, columns, group, labels, by_name, cluster, asked if items else None, tuple(notes)
+    )
     return _complete(out)
+
+
+def _check_lengths(law: Law, X: Mapping[str, np.ndarray], y: np.ndarray) -> None:
+    for name, x in X.items():
+        if x.shape[-1] != len(y):
+            raise ValueError(f"law {law.name}: {name} has {x.shape[-1]} values for {len(y)} of the target")
+    if not len(y):
+        raise ValueError(f"law {law.name}: there are no points to fit")
 
 
 def _complete(p: Points) -> Points:
@@ -108,6 +129,8 @@ def _complete(p: Points) -> Points:
         good &= np.isfinite(x).all(0) if x.ndim == 2 else np.isfinite(x)
     if good.all():
         return p
+    if not good.any():
+        raise ValueError(f"no row has {p.target}, every variable of the law and a positive weight")
     kept = p.take(np.flatnonzero(good))
     lost = tuple(int(r) for r in p.rows[~good])
     note = Finding(
@@ -180,5 +203,12 @@ def _values(runs: Any, column: Any, array: bool = False) -> np.ndarray:
 
 
 def _codes(column: Any) -> tuple[np.ndarray, tuple[str, ...]]:
-    labels, codes = np.unique(np.asarray(column).astype(str), return_inverse=True)
+    labels, codes = np.unique(as_labels(column), return_inverse=True)
     return codes, tuple(map(str, labels))
+
+
+def as_labels(column: Any) -> np.ndarray:
+    """Group names as text, alike for 1, 1.0 and "1"."""
+    x = np.asarray(column)
+    whole = x.dtype.kind == "f" and bool(np.isfinite(x).all()) and bool((x == np.rint(x)).all())
+    return (x.astype(np.int64) if whole else x).astype(str)

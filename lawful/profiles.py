@@ -21,6 +21,7 @@ from lawful.findings import Finding
 from lawful.fit import Fit, bind_fit
 from lawful.search import starts_for
 from lawful.solve import Problems, solve, values
+from lawful.spread import overdispersion
 
 _STEPS = np.array([0.25, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5, 7, 10, 15, 25, 50, 100, 250, 1000])
 
@@ -58,6 +59,9 @@ def threshold(fit: Fit, level: float) -> float:
     from scipy.special import chdtri, stdtrit
 
     if fit.objective.binomial:
+        extra = overdispersion(fit.sigma, fit.dof)
+        if extra > 1:  # more scatter than the sampling of questions makes: F, scaled by it
+            return 0.5 * extra * float(stdtrit(fit.dof, 0.5 + level / 2)) ** 2
         return 0.5 * float(chdtri(1, 1 - level))
     if fit.dof <= 0:
         return np.inf
@@ -65,6 +69,7 @@ def threshold(fit: Fit, level: float) -> float:
     return fit.F * quantile / fit.dof
 
 
+@np.errstate(all="ignore")
 def profile(fit: Fit, name: str, level: float = 0.95, limits: tuple[float, float] | None = None) -> Profile:
     """The profile of one free number of a fit (a name in ``fit.estimates``) and its interval.
 
@@ -112,14 +117,18 @@ def _limits(fit: Fit, model: Model, k: int, limits: tuple[float, float] | None) 
     kind = next(p.kind for p in fit.law.parameters if p.name == slot.parameter)
     level = float(np.median(np.abs(fit.points.y)))
     if limits is None:
-        if slot.kind == "free":
+        if slot.kind == "below":
+            reach = 10 * (level + abs(value))
+            limits = (value - reach, slot.upper - 1e-6 * level)
+        elif slot.kind == "free":
             reach = 10 * (level + abs(value))
             limits = (value - reach, value + reach)
         elif slot.kind == "between":
             margin = 1e-6 * (slot.upper - slot.lower)
             limits = (slot.lower + margin, slot.upper - margin)
         elif kind == "exponent":
-            limits = (slot.lower + 1e-3, max(10.0, 10 * value))
+            above = value - slot.lower
+            limits = (slot.lower + (1e-3 if above > 1e-2 else 1e-3 * above), max(10.0, 10 * value))
         elif kind == "offset":
             limits = (slot.lower + 1e-6 * level, slot.lower + 10 * level)
         else:
@@ -234,6 +243,7 @@ class PredictionProfile:
     open_above: np.ndarray
 
 
+@np.errstate(all="ignore")
 def prediction_profile(
     fit: Fit, X: dict[str, np.ndarray], estimate: np.ndarray, se: np.ndarray, level: float
 ) -> PredictionProfile:
@@ -245,7 +255,6 @@ def prediction_profile(
     """
     from scipy.special import stdtrit
 
-    m = len(estimate)
     scale = np.where(np.isfinite(se) & (se > 0), se, 0.05 * np.maximum(np.abs(estimate), 1e-3))
     t = float(stdtrit(max(fit.dof, 1), 0.5 + level / 2))
     cut = 2 * threshold(fit, level)
@@ -257,7 +266,6 @@ def prediction_profile(
         sides[sign] = _first_crossing(sign * (at - estimate[:, None]), rise / cut)
     low, open_low = sides[-1.0]
     high, open_high = sides[1.0]
-    assert low.shape == (m,)
     return PredictionProfile(estimate - low, estimate + high, open_low, open_high)
 
 

@@ -179,6 +179,7 @@ def _render(template: str, **values: Any) -> str:
 
 
 def _fit_part(fit: Fit, label: str) -> dict[str, Any]:
+    from lawful.diagnose import diagnose
     from lawful.uncertainty import intervals
 
     found = intervals(fit)
@@ -186,7 +187,7 @@ def _fit_part(fit: Fit, label: str) -> dict[str, Any]:
     columns = ("number", "estimate", "lower", "upper", "what the data say")
     lines = [(name, one.estimate, one.lower, one.upper, one.verdict) for name, one in found.items()]
     note = f"{level:.0%} intervals, method {found.method}."
-    doubts = [*fit.findings, *(f for f in found.findings if f.severity != "note")]
+    doubts = [*fit.findings, *(f for f in found.findings if f.severity != "note"), *diagnose(fit).all_findings]
     return {
         "kind": "fit", "law": fit.law.name, "title": f"{fit.law.name}{f', {label}' if label else ''}",
         "formula": readable(fit.law.latex), "n": fit.n, "dof": fit.dof,

@@ -250,6 +250,9 @@ def find(
         return _find_large(model, problems, few, objective, starts, schedule)
     stages = _continuation(objective, problems)
     P, K, p = starts.shape
+    if not p:  # nothing to search: a law whose values are all given is scored
+        F = values(model, np.zeros((P, 0)), problems, np.arange(P), stages[-1])
+        return np.zeros((P, 0)), F, [Search(0, 0, 1.0, ()) for _ in range(P)]
     theta, which = starts.reshape(P * K, p), np.repeat(np.arange(P), K)
     F = values(model, theta, problems, which, stages[0]).reshape(P, K)
     theta = theta.reshape(P, K, p)

@@ -36,13 +36,14 @@ def slot_slopes(model: Model, theta: np.ndarray) -> np.ndarray:
     return slopes
 
 
+@np.errstate(all="ignore")
 def covariance(
     model: Model, theta: np.ndarray, problems: Problems, objective: Objective, cluster: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
     """Covariance (p, p) of the estimates and residual standard deviation (n - p degrees of freedom).
 
-    Least squares: sigma^2 (J'WJ)^-1, from a QR of sqrt(W) J. Binomial: the inverse Fisher information, with sigma the
-    square root of chi2 / dof. Every other loss, and points clustered by run: the sandwich H^-1 S H^-1, where H has
+    Least squares: sigma^2 (J'WJ)^-1, from a QR of sqrt(W) J. Binomial: the inverse Fisher information, times
+    `overdispersion`. Every other loss, and points clustered by run: the sandwich H^-1 S H^-1, where H has
     Huber's indicator smoothed over the residuals, since at a small delta few points would decide it.
     Variances of parameters that the data do not determine are nan.
     """
@@ -54,7 +55,7 @@ def covariance(
     if objective.binomial:
         v = np.clip(f * (1 - f), 1e-300, None)
         sigma = float(np.sqrt((w * r * r / v).sum() / dof)) if dof > 0 else np.nan
-        return _inverse(J * np.sqrt(w / v)[:, None]), sigma
+        return _inverse(J * np.sqrt(w / v)[:, None]) * overdispersion(sigma, dof), sigma
     sigma = float(np.sqrt((w * r * r).sum() / dof)) if dof > 0 else np.nan
     if objective.squares and cluster is None:
         return _inverse(J * np.sqrt(w)[:, None]) * sigma**2, sigma
@@ -67,6 +68,13 @@ def covariance(
         score = np.stack([score[cluster == c].sum(0) for c in np.unique(cluster)])
     groups = len(score)
     return bread @ (score.T @ score) @ bread * (groups / max(groups - 1, 1)), sigma
+
+
+def overdispersion(sigma: float, dof: int) -> float:
+    """sigma^2 = chi2 / dof where accuracies scatter significantly (5 %) more than binomial noise, else 1."""
+    from scipy.special import chdtrc
+
+    return sigma**2 if dof > 0 and chdtrc(dof, dof * sigma**2) < 0.05 else 1.0
 
 
 def _smoothed(r: np.ndarray, delta: float) -> np.ndarray:

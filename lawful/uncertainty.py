@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawful.bootstrap import METHODS, Draws, bootstrap
+from lawful.bootstrap import METHODS, Draws, bootstrap, cluster_count, few_runs
 from lawful.findings import Finding
 from lawful.fit import Fit
 from lawful.profiles import profile
@@ -94,9 +94,25 @@ def intervals(
         estimate = fit.estimates[name]
         lower, upper, open_end = percentiles(made.values[:, i], level, estimate, None if skew is None else skew[i])
         verdict = "cannot tell: too many draws failed" if open_end else _at_bound(fit, name, lower)
+        if method == "cluster":
+            lower, upper, verdict = _stretched(fit, name, lower, upper, level, verdict)
+        if not lower <= estimate <= upper:
+            verdict = "cannot tell: not an interval of this estimate, which is no optimum of its objective"
         out[name] = Interval(estimate, lower, upper, level, method + ("-bca" if bca else ""), verdict)
     note = Finding("draws", "warning" if made.failed else "note", made.sentence())
     return Intervals(out, method, (note,), made)
+
+
+def _stretched(fit: Fit, name: str, lower: float, upper: float, level: float, verdict: str) -> tuple[float, float, str]:
+    """A cluster bootstrap's interval for few runs: longer, or none."""
+    factor = few_runs(fit, level)
+    if np.isinf(factor):
+        runs = cluster_count(fit)
+        return -np.inf, np.inf, f"cannot tell: {fit.n} points from {runs} run{'s' * (runs != 1)}"
+    slot = next(s for s in fit.model.slots if s.name == name)
+    centre = fit.estimates[name]
+    low, high = centre + factor * (lower - centre), centre + factor * (upper - centre)
+    return max(low, slot.lower), min(high, slot.upper), verdict
 
 
 def _by_profile(fit: Fit, level: float) -> Intervals:
@@ -105,8 +121,12 @@ def _by_profile(fit: Fit, level: float) -> Intervals:
         p = profile(fit, name, level)
         found += p.findings
         verdict = p.verdict if fit.dof > 0 else "cannot tell: as many parameters as points"
-        verdict = _at_bound(fit, name, p.lower) or verdict
-        out[name] = Interval(estimate, p.lower, p.upper, level, "profile", verdict)
+        verdict = verdict if p.open_above or fit.dof <= 0 else _at_bound(fit, name, p.lower) or verdict
+        slot = next(s for s in fit.model.slots if s.name == name)
+        lower = -np.inf if fit.dof <= 0 or p.open_below else p.lower
+        lower = slot.lower if _at_bound(fit, name, p.lower) else lower
+        upper = np.inf if fit.dof <= 0 or p.open_above else p.upper
+        out[name] = Interval(estimate, lower, upper, level, "profile", verdict)
     return Intervals(out, "profile", tuple(found))
 
 

@@ -119,7 +119,8 @@ def _reproduced(rows: Sequence[Row]) -> str:
     count = sum(row.outcome == "reproduced" for row in printed)
     return (
         f"Of {len(printed)} numbers and claims that the study prints, its own recipe reproduces {count}; "
-        f"{len(differ)} it does not: {'; '.join(differ)}."
+        f"{len(printed) - count - len(differ)} cannot be checked; "
+        f"{len(differ)} it does not reproduce: {'; '.join(differ)}."
     )
 
 
