@@ -89,12 +89,12 @@ def _scatter(fit: Fit) -> list[Finding]:
             "Look at the data; give exponents other bounds, or choose another law.",
         ))  # fmt: skip
     robust = 1.4826 * float(np.median(np.abs(fit.residuals)))
-    far = np.flatnonzero(np.abs(fit.residuals) > 8 * robust) if fit.n >= 10 and fit.objective.squares else []
+    far = np.flatnonzero(np.abs(fit.residuals) > 6 * robust) if fit.n >= 10 and fit.objective.squares else []
     if 0 < len(far) <= fit.n // 10 and robust > 1e-9 * float(np.median(np.abs(fit.points.y))):
         rows = tuple(int(fit.points.rows[i]) for i in far)
         found.append(Finding(
-            "outliers", "warning", f"{counted(len(far), 'point')} (rows {listed(rows)}) lie more than 8 robust "
-            "standard deviations from the law, and least squares follows them.", rows,
+            "far_points", "warning", f"More than 6 robust standard deviations from the law, which follows them: "
+            f"{counted(len(far), 'point')}, in rows {listed(rows)}.", rows,
             "Look at them; leave them out with where=, or fit with objective log_huber.",
         ))  # fmt: skip
     if fit.objective.binomial and (extra := overdispersion(fit.sigma, fit.dof)) > 1:

@@ -68,7 +68,7 @@ def fit(
 
     --out keeps the fit in a file for forecast and diagnose.
     """
-    from lawful.cli_tables import show_fit, show_saved, working
+    from lawful.cli_tables import show_fit, working
 
     chosen = {
         "objective": objective, "fixed": options.numbers("--fix", fix), "tied": options.pairs("--tie", tie),
@@ -82,7 +82,7 @@ def fit(
         from lawful.fitfile import save
 
         save(made, out)
-        show_saved(made, out, table)
+        typer.echo(f"{out}: written", err=True)
     with working("finding intervals"):
         sure = _intervals(made, level, method, seed)
     if as_json:

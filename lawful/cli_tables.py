@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -99,26 +98,6 @@ def show_runs(out: Console, runs: "Runs") -> None:
         for line in lines:
             out.print(Text(line, "yellow"))
         show_findings(out, runs.findings)
-
-
-def show_saved(made: "Fit | Fits", path: Path, runs: "Runs") -> None:
-    """On standard error: what was written and what is doubtful in it. Numbers wait for their intervals."""
-    from lawful.fit import Fits
-
-    out = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    many = made.fits if isinstance(made, Fits) else {"": made}
-    for label, one in many.items():
-        out.print(f"{path}: {label + ': ' if label else ''}{describe.headline(one)}")
-        doubts = [f for f in one.findings if f.severity != "note"]
-        for f in doubts:
-            out.print(Text(f"  {f.severity}: {f.message} {f.remedy}".rstrip(), _COLOURS[f.severity]))
-    for label, why in (made.failed if isinstance(made, Fits) else {}).items():
-        out.print(Text(f"  {label}: not fitted: {why}", "yellow"))
-    if runs.dropped:
-        out.print(Text(f"  {len(runs.dropped)} rows dropped on reading; `lawful read` lists them", "yellow"))
-    for f in runs.findings:
-        if f.severity != "note":
-            out.print(Text(f"  {f.severity}: {f.message} {f.remedy}".rstrip(), _COLOURS[f.severity]))
 
 
 def show_forecast(found: "Forecast", made: "Fit | Fits", frame: "pl.DataFrame") -> None:

@@ -248,7 +248,7 @@ def _flags(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Decades beyond the data (m,), and for each point what speaks against its forecast."""
     far, beyond = distance(fit, X)
-    severe = [f.message for f in fit.findings if f.severity == "error" or f.code == "outliers"]
+    severe = [f.message for f in fit.findings if f.severity == "error" or f.code == "far_points"]
     level = np.median(np.abs(fit.points.y))
     flags = []
     for i in range(len(estimate)):
