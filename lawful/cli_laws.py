@@ -40,6 +40,9 @@ def listing(
         raise typer.Exit(1)
 
 
+laws.command("list", short_help="List the laws, as `lawful laws` does.")(listing)
+
+
 @laws.command(no_args_is_help=True)
 def show(name: Name, as_json: Json = False) -> None:
     """Show one law: formula, variables, parameters, published values and traps."""

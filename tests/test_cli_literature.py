@@ -29,6 +29,12 @@ def test_a_law_is_evaluated_with_published_values(capsys):
     assert "no interval" in out and "hoffmann2022" in out
 
 
+def test_list_is_what_laws_alone_gives(capsys):
+    code, out, _ = said(capsys, "list", "--topic", "vocabulary")
+    assert code == 0 and "vocab_loss" in out
+    assert out == said(capsys, "--topic", "vocabulary")[1]
+
+
 def test_the_optimum_at_a_budget(capsys):
     code, out, _ = said(capsys, "optimum", "chinchilla", "5.76e23", "--json")
     found = json.loads(out)
