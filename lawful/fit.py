@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -163,7 +162,8 @@ def fit(
     """Fit a law to runs.
 
     law: a `Law`, a name of the catalogue, ``file.py:law``, or "auto" (chosen by rolling origin, see `choose`).
-    runs: `Runs`, or a mapping of arrays. target: the column predicted (default: what the law predicts).
+    runs: `Runs`, what `read` takes (a file, a frame), or a mapping of arrays.
+    target: the column predicted (default: what the law predicts).
     variables: the law's variable -> column where the names differ (``{"x": "flops"}``).
     objective: see `objectives.objective`. Default: binomial for accuracies with a column `items`, least squares for
     other accuracies, least squares on the log for everything else.
@@ -174,7 +174,7 @@ def fit(
 
     Raises ValueError where the law's variables are not in the table, or there are fewer points than parameters.
     """
-    if isinstance(runs, str | PathLike):
+    if not (isinstance(runs, Mapping) or hasattr(runs, "frame")):
         from lawful.runs import read
 
         runs = read(runs, target=target)
@@ -187,7 +187,6 @@ def fit(
         given = [name for name, value in asked.items() if value is not None]
         if given:
             raise ValueError(f"law='auto' chooses among laws and takes no {', '.join(given)}; name the law to use them")
-
         return choose(runs, target=target, by=by, objective=objective, seed=seed).fit
     law = load(law) if isinstance(law, str) else law
     if not isinstance(law, Law):

@@ -148,3 +148,15 @@ def test_outliers_reach_the_forecast():
 def test_an_undecorated_function_is_no_law():
     with pytest.raises(TypeError, match="decorate"):
         lawful.fit(lambda N: N, {"N": N, "L": Y})  # type: ignore[arg-type]
+
+
+def test_files_and_frames_are_read_on_the_way(tmp_path):
+    import pandas as pd
+    import polars as pl
+
+    table = {"params": N, "loss": Y}
+    pl.DataFrame(table).write_csv(tmp_path / "runs.csv")
+    known = lawful.fit("power_law_constant", table, variables={"x": "params"})
+    for runs in (tmp_path / "runs.csv", pl.DataFrame(table), pd.DataFrame(table)):
+        fit = lawful.fit("power_law_constant", runs, variables={"x": "N"})
+        assert fit.estimates == pytest.approx(known.estimates, rel=1e-6)
