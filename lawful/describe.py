@@ -5,8 +5,10 @@ The text is for a person who reads a terminal or a log; `facts` is the same as p
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -213,17 +215,20 @@ _WORDS = {
 }  # fmt: skip
 
 
+@cache
+def _word_pattern() -> re.Pattern[str]:
+    names = sorted(_WORDS, key=len, reverse=True)
+    return re.compile("|".join(re.escape(n) + (r"(?![A-Za-z])" if n[1].isalpha() else "") for n in names))
+
+
 def readable(latex: str) -> str:
     r"""A formula of the catalogue without TeX, where it is simple: ``L = E + A N^(-alpha)``; otherwise as it is."""
-    import re
-
     text = latex
     for _ in range(4):
         text = re.sub(r"\\[dt]?frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}", r"(\1)/(\2)", text)
         text = re.sub(r"\\(?:mathrm|text|operatorname|mathit)\{([^{}]*)\}", r"\1", text)
         text = re.sub(r"\\sqrt\{([^{}]*)\}", r"sqrt(\1)", text)
-    for name in sorted(_WORDS, key=len, reverse=True):
-        text = re.sub(re.escape(name) + (r"(?![A-Za-z])" if name[1].isalpha() else ""), _WORDS[name], text)
+    text = _word_pattern().sub(lambda found: _WORDS[found[0]], text)
     text = re.sub(r"_\{([^{}]*)\}", r"_\1", text)
     text = re.sub(r"\^\{([A-Za-z0-9.]+)\}", r"^\1", text)
     text = re.sub(r"\^\{([^{}]*)\}", r"^(\1)", text)
