@@ -164,7 +164,7 @@ def backtest(
     work.sort(key=lambda ik: (ik[0] if own else 0, int(splits[ik[0]].seen[ik[1]].sum()), ik))
     chunks = _chunks(work, [ik[0] for ik in work] if own else None)
     jobs = ([(sets[i], splits[i].seen[k]) for i, k in chunk] for chunk in chunks)
-    done = Parallel()(delayed(_refit)(law, job, chosen, settings, count) for job in jobs)
+    done: Any = Parallel()(delayed(_refit)(law, job, chosen, settings, count) for job in jobs)
     answers = {ik: one for chunk, some in zip(chunks, done) for ik, one in zip(chunk, some)}
     return [
         _record(law, splits[i], [answers[i, k] for k in range(len(splits[i]))], chosen.log) for i in range(len(sets))
