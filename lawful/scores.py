@@ -2,7 +2,8 @@ r"""How good was a forecast? Scores of predictions and intervals against what th
 
 All are functions of arrays. One value per point, to be averaged or pooled as you like: `relative_error`, `width`,
 `interval_score` and the CRPS (`crps_sample`, `crps_normal`, `crps_t`, `crps_interval`). One number for all points:
-`rmse_log`, `r2`, `coverage`, `skill`. `by_distance` pools either kind by how far beyond its data a forecast reached.
+`rmse_log`, `r2`, `coverage`, `skill`. `by_distance` pools either kind by how far beyond its data a forecast reached;
+`score_forecasts` gives all of them at once for forecasts with intervals at several levels.
 
 Lower is better for all but `r2` and `skill`; `coverage` is best at its level. Interval score and CRPS are *proper*: no
 one gains on average by stating another interval than the one believed in (Gneiting & Raftery 2007), so that a wide
@@ -13,13 +14,31 @@ A prediction that is not a number gives a score that is not a number, never a sm
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """All scores of a set of forecasts. Those of intervals are by level; they and the CRPS are of logs where `log`.
+
+    relative_error: the mean. width, interval_score, crps: means; infinite where an interval has an open end.
+    """
+
+    points: int
+    relative_error: float
+    rmse_log: float
+    r2: float
+    coverage: Mapping[float, float]
+    width: Mapping[float, float]
+    interval_score: Mapping[float, float]
+    crps: float
+    log: bool
 
 
 @dataclass(frozen=True)
@@ -56,8 +75,7 @@ def rmse_log(truth: ArrayLike, predicted: ArrayLike) -> float:
     if (y <= 0).any():
         row = int(np.argmax(y <= 0))
         raise ValueError(f"truth is {y[row]:g} in row {row}: a log needs positive values")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(p <= 0, np.inf, np.log(p) - np.log(y))
+    gap = _log(p) - np.log(y)
     return float(np.sqrt(np.mean(gap**2)))
 
 
@@ -179,6 +197,40 @@ def crps_interval(truth: ArrayLike, lower: ArrayLike, upper: ArrayLike, level: f
     open_ = np.isinf(low) | np.isinf(high)
     a, b = np.where(open_, 0.0, low), np.where(open_, 0.0, high)
     return np.where(open_, np.inf, crps_t(y, (a + b) / 2, (b - a) / 2 / half, dof))
+
+
+def score_forecasts(
+    truth: ArrayLike, predicted: ArrayLike, ends: Mapping[float, tuple[ArrayLike, ArrayLike]], *, log: bool = True
+) -> Scores:
+    """Every score of forecasts (n,) with intervals, ends = {level: (lower, upper)}; without ends those of points alone.
+
+    log: score intervals and CRPS on logs, where they are relative. The CRPS is that of the normal with the ends of the
+    interval nearest to 68 %, whose ends depend least on the tails; without intervals it is the mean absolute error.
+    rmse_log is not a number where the truth is not positive.
+    """
+    y, p = _together(truth=truth, predicted=predicted)
+    if log and (y <= 0).any():
+        raise ValueError("the truth is not positive everywhere: score intervals on the value, log=False")
+    spans = {level: (_log(low), _log(high)) if log else (low, high) for level, (low, high) in ends.items()}
+    here, there = (np.log(y), _log(p)) if log else (y, p)
+    if spans:
+        middle = min(spans, key=lambda level: abs(level - 0.68))
+        crps = crps_interval(here, *spans[middle], middle)
+    else:
+        crps = np.abs(here - there)
+    return Scores(
+        len(y), float(relative_error(y, p).mean()), rmse_log(y, p) if (y > 0).all() else float("nan"), r2(y, p),
+        {level: coverage(here, *span) for level, span in spans.items()},
+        {level: float(width(*span).mean()) for level, span in spans.items()},
+        {level: float(interval_score(here, *span, level).mean()) for level, span in spans.items()},
+        float(crps.mean()), log,
+    )  # fmt: skip
+
+
+def _log(x: ArrayLike) -> Array:
+    """Logs; of 0 and less, minus infinity."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.asarray(x, float) <= 0, -np.inf, np.log(np.asarray(x, float)))
 
 
 def by_distance(

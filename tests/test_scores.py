@@ -145,3 +145,25 @@ def test_what_is_not_a_number_stays_so() -> None:
 def test_errors_name_what_was_given(call: object, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()  # type: ignore[operator]
+
+
+def test_all_scores_at_once_are_those_of_each_function() -> None:
+    y, p = np.array([2.0, 3.0, 4.0]), np.array([2.1, 2.9, 4.4])
+    ends = {0.5: (p / 1.02, p * 1.02), 0.8: (p / 1.06, p * 1.06)}
+    got = scores.score_forecasts(y, p, ends)
+    assert (got.points, got.r2) == (3, scores.r2(y, p))
+    assert got.relative_error == pytest.approx(np.mean([0.05, 1 / 30, 0.1]))
+    assert got.coverage == pytest.approx({0.5: 0.0, 0.8: 2 / 3})
+    assert got.width == pytest.approx({0.5: 2 * np.log(1.02), 0.8: 2 * np.log(1.06)})
+    low, high = np.log(ends[0.8][0]), np.log(ends[0.8][1])
+    assert got.interval_score[0.8] == pytest.approx(scores.interval_score(np.log(y), low, high, 0.8).mean())
+    assert got.crps == pytest.approx(scores.crps_interval(np.log(y), low, high, 0.8).mean())
+    assert scores.score_forecasts(y, p, {}, log=False).crps == pytest.approx(np.abs(y - p).mean())
+
+
+def test_an_interval_open_below_covers_and_has_no_width() -> None:
+    got = scores.score_forecasts([1.0, 2.0], [1.0, 2.0], {0.9: ([0.0, 0.0], [1.5, 1.5])})
+    assert got.coverage[0.9] == 0.5
+    assert got.width[0.9] == got.crps == np.inf
+    with pytest.raises(ValueError, match="log=False"):
+        scores.score_forecasts([0.0], [1.0], {})
