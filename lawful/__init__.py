@@ -18,6 +18,7 @@ _PUBLIC = {
     "Law": "law",
     "Paper": "law",
     "Runs": "runs",
+    "Validation": "validation",
     "amplitude": "law",
     "coefficient": "law",
     "diagnose": "diagnose",
@@ -37,6 +38,7 @@ _PUBLIC = {
     "save": "fitfile",
     "scale": "law",
     "share": "law",
+    "validate": "validate",
     "values": "law",
     "width": "law",
 }

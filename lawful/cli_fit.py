@@ -95,28 +95,39 @@ def forecast(
     fit: FitFile,
     at: Annotated[Path, typer.Option(metavar="POINTS", help="Table of the points, one per row.")],
     level: Level = 0.9,
-    kind: Annotated[str, typer.Option(metavar="mean|run", help="The mean of runs there, or one new run.")] = "mean",
+    kind: Annotated[
+        str | None, typer.Option(metavar="mean|run", help="The mean of runs there (default), or one new run.")
+    ] = None,
     columns: Columns = None,
     units: Units = None,
     method: Method = "auto",
     seed: Seed = 0,
+    register: Annotated[
+        Path | None, typer.Option(metavar="LEDGER", help="Add the forecast (of one new run) to this ledger.")
+    ] = None,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Predict at new points, with intervals and a flag in words where a forecast should not be used.
 
-    Adds the columns estimate, lower, upper and flag to those of the points; --out writes them as CSV.
+    Adds the columns estimate, lower, upper and flag to those of the points; --out writes them as CSV. --register keeps
+    the forecast, dated and hashed, for `lawful validate RUNS --ledger LEDGER` to score when the runs have come.
     """
     from lawful.cli_points import read_points, with_forecast
     from lawful.cli_tables import show_forecast, working
     from lawful.fitfile import load_fit, plain
     from lawful.forecast import forecast as forecast_at
 
+    kind = kind or ("run" if register is not None else "mean")
     made = load_fit(fit)
     table, points = read_points(made, at, columns, units)
     with working(f"forecasting {len(points)} points"):
         found = forecast_at(made, points, level=level, kind=kind, method=method, seed=seed)
     frame = with_forecast(table, found)
+    if register is not None:
+        from lawful.ledger import register as write_down
+
+        typer.echo(f"{register}: {write_down(found, made, register)}", err=True)
     if out is not None:
         _write(out, frame.write_csv())
     if as_json:

@@ -8,7 +8,7 @@ line that was changed since.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -76,7 +76,7 @@ class LedgerScore:
         found = {n: _pooled(tuple(o for o in self.scored if o.line == n)) for n in lines}
         return {n: one for n, one in found.items() if one is not None}
 
-    def table(self) -> Any:
+    def to_frame(self) -> Any:
         """A polars frame, one row per outcome: line, point, row, truth, estimate, ends and error."""
         import polars as pl
 
@@ -90,6 +90,15 @@ class LedgerScore:
             for o in self.outcomes
         ]  # fmt: skip
         return pl.DataFrame(rows, infer_schema_length=None)
+
+    def facts(self) -> dict[str, Any]:
+        """The same as plain data, for programs."""
+        lines = {str(n): asdict(s) for n, s in self.by_line().items()}
+        return {
+            "ledger": self.ledger.path, "source": self.source, "registered": len(self.ledger), "lines": lines,
+            "all": asdict(self.scores) if self.scores else None, "outcomes": [asdict(o) for o in self.outcomes],
+            "waiting": self.waiting, "unmatched": self.unmatched, "findings": [asdict(f) for f in self.findings],
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         return str(self)

@@ -114,7 +114,7 @@ def test_runs_are_scored_where_they_belong(book: Path) -> None:
     assert found.scores.relative_error == pytest.approx(np.mean(np.abs(estimate / truth - 1)))
     inside = [o.ends[0.9][0] <= o.truth <= o.ends[0.9][1] for o in found.scored]
     assert found.scores.coverage[0.9] == np.mean(inside)
-    assert found.table().height == 3
+    assert found.to_frame().height == 3
     assert {"no_dates", "unmatched"} == {f.code for f in found.findings}
     assert "no run yet: line 1, x = 3e+10" in str(found)
     assert len(score(book, table(x, seed=1), tolerance=1e-4).scored) == 1
@@ -163,7 +163,9 @@ def test_a_mixture_is_matched_entry_by_entry(tmp_path: Path) -> None:
     y = 2 + 0.4 * np.exp(h @ [1.0, -1.0, 0.5])
     fit = lawful.fit("ye_mixing", {"mixture": h, "L": y}, count=64)
     register(lawful.forecast(fit, mixture=[0.2, 0.3, 0.5]), fit, tmp_path / "f.jsonl", levels=())
-    found = score(tmp_path / "f.jsonl", {"mixture": np.array([[0.2, 0.3, 0.5], [0.3, 0.2, 0.5]]), "L": np.array([2.3, 2.4])})
+    found = score(
+        tmp_path / "f.jsonl", {"mixture": np.array([[0.2, 0.3, 0.5], [0.3, 0.2, 0.5]]), "L": np.array([2.3, 2.4])}
+    )
     assert [o.row for o in found.outcomes] == [1]
 
 
