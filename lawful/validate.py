@@ -43,7 +43,8 @@ def validate(
     or a list of these. runs: `Runs`, what `read` takes, or a mapping of arrays.
     over: the column along which the origin moves ("C", "N", "D", any positive column, "6ND"; default: the first there
     is; C is 6ND in a table without it), or "group": leave out one group of ``by`` after the other.
-    by: a law of its own for each group of this column. levels: of the intervals. origins: at most so many. least: distinct scales that the first fit sees.
+    by: a law of its own for each group of this column. levels: of the intervals. origins: at most so many.
+    least: distinct scales that the first fit sees.
     method, draws: of the intervals, as in `forecast`. options: of `fit`, for all laws (variables, objective, ...).
 
     The jobs, one per law and origin, run through joblib. What cannot be fitted is said in the findings.
@@ -256,7 +257,7 @@ def _forecasts(asked: Sequence[_Asked], runs: Any, plan: _Plan, options: Mapping
 def _round(
     one: _Asked, runs: Any, sets: list[tuple[int, str, np.ndarray, np.ndarray]], by: str, options: Mapping[str, Any]
 ) -> list[Any]:
-    """Fit below the origin, forecast above it: for each set its forecasts by level, or why there are none."""
+    """Fit below the origin, forecast above it: for each set the law and its forecasts by level, or why not."""
     seen = np.concatenate([rows for _, _, rows, _ in sets])
     given = {k: v for k, v in one.options.items() if v}
     try:
@@ -270,7 +271,7 @@ def _round(
             continue
         own = made[label] if isinstance(made, Fits) else made
         try:
-            out.append(_at_levels(own, _take(runs, held), options))
+            out.append((own.law.name, _at_levels(own, _take(runs, held), options)))
         except ValueError as problem:
             out.append(str(problem))
     return out
@@ -289,21 +290,22 @@ def _take(runs: Any, index: np.ndarray) -> Any:
 
 
 def _joined(parts: list[Any], plan: _Plan, size: int, levels: tuple[float, ...]) -> tuple[Any, ...]:
-    """The rounds of a law in the order of `_held`: estimates, ends by level, flags, and reasons for what is missing."""
-    estimate, flags, reasons, at = np.full(size, np.nan), [""] * size, {}, 0
+    """The rounds in the order of `_held`: estimates, ends by level, flags, why some are missing, the laws fitted."""
+    estimate, flags, reasons, chosen, at = np.full(size, np.nan), [""] * size, {}, {}, 0
     ends = {level: (np.full(size, np.nan), np.full(size, np.nan)) for level in sorted(levels)}
     for k, said in enumerate(parts):
         for (i, label, _, held), one in zip(plan.of(k), said):
             here = slice(at, at + len(held))
             at = here.stop
+            split = f"{label}, {plan.sets[i][2].names[k]}" if label else plan.sets[i][2].names[k]
             if isinstance(one, str):
-                split = plan.sets[i][2].names[k]
-                reasons[f"{label}, {split}" if label else split] = one
+                reasons[split] = one
                 continue
-            for level, found in one.items():
+            chosen[split] = one[0]
+            for level, found in one[1].items():
                 ends[level][0][here], ends[level][1][here] = found.lower, found.upper
                 estimate[here], flags[here] = found.estimate, found.flag
-    return estimate, ends, tuple(flags), reasons
+    return estimate, ends, tuple(flags), reasons, chosen
 
 
 def _naive(plan: _Plan) -> tuple[Forecasts, ...]:

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from lawful.describe import finding_lines, percent
+from lawful.describe import finding_lines
 from lawful.findings import Finding, counted
 from lawful.quantities import did_you_mean, find
 from lawful.scores import Bin, Scores, by_distance, relative_error, score_forecasts, skill
 from lawful.uncertainty import Interval
+from lawful.validation_words import aligned, distance_rows, findings_of, table_rows
 
 _FEW = 5  # units below which a score has no interval
 _GROUPS = 8  # groups from which groups are the units
@@ -43,6 +44,7 @@ class Forecasts:
     """What a law or baseline said of the held-out runs: estimate (n,), nan where nothing.
 
     ends: level -> (lower, upper). flags: what `forecast` said against using it. why_not: split -> why there is none.
+    fitted: split -> the law fitted, which "auto" chose.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Forecasts:
     ends: Mapping[float, tuple[np.ndarray, np.ndarray]]
     flags: tuple[str, ...]
     why_not: Mapping[str, str] = field(default_factory=dict)
+    fitted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,25 +110,26 @@ class Validation:
     @cached_property
     def best(self) -> str:
         """The law with the smallest mean relative error."""
-        return min((law.name for law in self.laws if law.name in self.scores), key=self._error)
+        return min((law.name for law in self.laws if law.name in self.scores), key=self.mean_error)
 
     @cached_property
     def best_baseline(self) -> str | None:
         """The baseline with the smallest mean relative error."""
-        return min((b.name for b in self.baselines if b.name in self.scores), key=self._error, default=None)
+        return min((b.name for b in self.baselines if b.name in self.scores), key=self.mean_error, default=None)
 
-    def _error(self, name: str) -> float:
+    def mean_error(self, name: str) -> float:
+        """The mean relative error of a law or baseline."""
         return self.scores[name].relative_error
 
     def error(self, name: str) -> Interval:
         """The mean relative error of a law or baseline, with its 90 % interval."""
-        lower, upper = np.percentile(self._resampled(name), _tails()) if self._sure else (np.nan, np.nan)
-        return self._interval(self._error(name), float(lower), float(upper))
+        lower, upper = np.percentile(self._resampled(name), _tails()) if self.sure else (np.nan, np.nan)
+        return self._interval(self.mean_error(name), float(lower), float(upper))
 
     def skill(self, name: str, baseline: str) -> Interval:
         """1 - error / error of the baseline, with its 90 % interval: above 0 the law forecasts better."""
-        value = float(skill(self._error(name), self._error(baseline)))
-        if not self._sure:
+        value = float(skill(self.mean_error(name), self.mean_error(baseline)))
+        if not self.sure:
             return self._interval(value, np.nan, np.nan)
         lower, upper = np.nanpercentile(skill(self._resampled(name), self._resampled(baseline)), _tails())
         return self._interval(value, float(lower), float(upper))
@@ -138,7 +142,7 @@ class Validation:
         from scipy.special import betaincinv
 
         i = self.common
-        n = len(self._units) if self._by_groups else len(set(zip(self.held.group[i], self.held.split[i])))
+        n = len(self.units) if self._by_groups else len(set(zip(self.held.group[i], self.held.split[i])))
         c, a = self.scores[name].coverage[level], (1 - sure) / 2
         lower = betaincinv(c * n, n - c * n + 1, a) if c > 0 else 0.0
         upper = betaincinv(c * n + 1, n - c * n, 1 - a) if c < 1 else 1.0
@@ -151,7 +155,7 @@ class Validation:
         return by_distance(far, relative_error, truth, said, step=step)
 
     @cached_property
-    def _units(self) -> list[np.ndarray]:
+    def units(self) -> list[np.ndarray]:
         """Positions within `common` of the runs that share what a law gets wrong."""
         group = self.held.group[self.common]
         keys = list(group) if self._by_groups else list(zip(group, self.held.scale[self.common]))
@@ -166,25 +170,26 @@ class Validation:
         return groups >= _GROUPS or self.over.startswith("groups of")
 
     @property
-    def _sure(self) -> bool:
-        return len(self._units) >= _FEW
+    def sure(self) -> bool:
+        """Whether there are enough units for an interval."""
+        return len(self.units) >= _FEW
 
     def _resampled(self, name: str) -> np.ndarray:
         """Mean relative errors (draws,) over resampled units: the same for every law, so that they can be paired."""
         error = relative_error(self.held.truth[self.common], self[name].estimate[self.common])
-        total = np.array([error[rows].sum() for rows in self._units])
-        count = np.array([len(rows) for rows in self._units])
+        total = np.array([error[rows].sum() for rows in self.units])
+        count = np.array([len(rows) for rows in self.units])
         drawn = np.random.default_rng(0).integers(len(count), size=(_DRAWS, len(count)))
         return total[drawn].sum(1) / count[drawn].sum(1)
 
     def _interval(self, value: float, lower: float, upper: float) -> Interval:
-        why = "" if self._sure else f"cannot tell: {counted(len(self._units), 'scale')} held out"
+        why = "" if self.sure else f"cannot tell: {counted(len(self.units), 'scale')} held out"
         return Interval(value, lower, upper, _LEVEL, "bootstrap of scales", why)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """Whether the best law earns its parameters, whether its intervals hold, and what could not be fitted."""
-        return (*_verdict(self), *_intervals_hold(self), *_flagged(self), *_missing(self), *self.problems)
+        return findings_of(self)
 
     def table(self) -> Any:
         """A polars frame, one row per law and baseline: every score with what is known of its interval."""
@@ -234,9 +239,15 @@ class Validation:
 
     def __str__(self) -> str:
         notes = ["skill: 1 - error / error of the last value, the line through the last two points, a plain power law"]
-        notes += [f"interval score and CRPS are of {'the log of ' if self.log else ''}{self.target}"]
-        parts = [self.headline, "", *_lines(table_rows(self)), "", *_lines(distance_rows(self)), "", *notes]
+        notes += [f"interval score and CRPS are of {'the log of ' if self.log else ''}{self.what}"]
+        parts = [self.headline, "", *aligned(table_rows(self)), "", *aligned(distance_rows(self)), "", *notes]
         return "\n".join([*parts, "", *finding_lines(self.findings)])
+
+    @property
+    def what(self) -> str:
+        """The outcome in words: the vocabulary's name for a symbol."""
+        quantity = find(self.target)
+        return quantity.column if quantity is not None else self.target
 
     @property
     def headline(self) -> str:
@@ -245,129 +256,8 @@ class Validation:
         runs, origins = len(set(self.held.row[i])), len(set(self.held.split[i]))
         how = f"{counted(origins, 'group')} left out" if self.over.startswith("groups of") else f"{origins} origins"
         by = f", by {self.by}" if self.by else ""
-        return f"{self.target} held out over {self.over}{by}: {len(i)} forecasts of {counted(runs, 'run')}, {how}"
-
-
-# ---- tables in words
-
-
-_SHORT = {"last value": "value", "last two points": "points", "power law": "power"}
-
-
-def table_rows(v: Validation) -> list[tuple[str, ...]]:
-    """The title, of two lines, and one row per law and baseline, as text."""
-    names = [b.name for b in v.baselines if b.name in v.scores]
-    title = [
-        "\n",
-        "\nerror",
-        "90%\ninterval",
-        "RMSE\nof log",
-        "\nR2",
-        "\nCRPS",
-        f"interval\nscore {100 * v.middle:g}%",
-    ]
-    title += [f"skill\n{_SHORT[n]}" for n in names] + [f"inside\n{100 * level:g}%" for level in v.levels]
-    rows = [tuple(title)]
-    for name, s in v.scores.items():
-        error = v.error(name)
-        span = "cannot tell" if error.verdict else f"{percent(error.lower)} to {percent(error.upper)}"
-        skills = ["" if name == b else f"{v.skill(name, b).estimate:.2f}" for b in names]
-        inside = [f"{s.coverage[level]:.0%}" if level in s.coverage else "" for level in v.levels]
-        score = _three(s.interval_score[v.middle]) if s.interval_score else ""
-        cells = (percent(s.relative_error), span, f"{s.rmse_log:.4f}", f"{s.r2:.3f}", _three(s.crps), score)
-        rows.append((name, *cells, *skills, *inside))
-    return rows
-
-
-def distance_rows(v: Validation) -> list[tuple[str, ...]]:
-    """The title and one row per law and baseline: the error in each half decade beyond the runs seen."""
-    bins = v.distances(v.best)
-    rows = [("error by decades beyond", *(f"{b.lower:g} to {b.upper:g}" for b in bins))]
-    rows += [(name, *(percent(b.value) for b in v.distances(name))) for name in v.scores]
-    return [*rows, ("forecasts", *(str(b.points) for b in bins))]
-
-
-def _three(x: float) -> str:
-    return "no limit" if np.isinf(x) else f"{x:.3g}"
-
-
-def _lines(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows as aligned columns; a cell of two lines makes two of its row."""
-    flat = [tuple(line) for row in rows for line in (zip(*(c.split("\n") for c in row)) if "\n" in row[0] else [row])]
-    wide = [max(len(row[i]) for row in flat) for i in range(len(flat[0]))]
-    cells = ([row[0].ljust(wide[0]), *(c.rjust(w) for c, w in zip(row[1:], wide[1:]))] for row in flat)
-    return ["  ".join(line).rstrip() for line in cells]
+        return f"{self.what} held out over {self.over}{by}: {len(i)} forecasts of {counted(runs, 'run')}, {how}"
 
 
 def _tails() -> tuple[float, float]:
     return 50 * (1 - _LEVEL), 50 * (1 + _LEVEL)
-
-
-# ---- findings
-
-
-def _verdict(v: Validation) -> list[Finding]:
-    base = v.best_baseline
-    if base is None:
-        return []
-    found, units = v.skill(v.best, base), counted(len(v._units), "scale")
-    said = (
-        f"{v.best} errs by {percent(v._error(v.best))}, the best naive forecast ({base}) by {percent(v._error(base))}"
-    )
-    if not v._sure:
-        text = f"{said}; {units} held out are too few to tell which is better."
-        return [Finding("few_scales", "warning", text, (), "Add runs at other scales.")]
-    if found.lower > 0:
-        return [Finding("beats_naive", "note", f"{said}: better, skill {_span(found)}.")]
-    if found.upper < 0:
-        text = f"{said}: worse, skill {_span(found)}."
-        return [Finding("naive_wins", "error", text, (), "Do not extrapolate on this law.")]
-    text = f"{said}: cannot tell which is better, skill {_span(found)}."
-    return [Finding("naive_may_win", "warning", text, (), "Do not extrapolate on this law alone.")]
-
-
-def _span(x: Interval) -> str:
-    return f"{x.estimate:.2f} [{x.lower:.2f}, {x.upper:.2f}]"
-
-
-def _intervals_hold(v: Validation) -> list[Finding]:
-    """Of each law, the level whose coverage is surely too low, or that they hold as far as can be told."""
-    said = []
-    for one in v.laws:
-        if one.name not in v.scores:
-            continue
-        shares = {level: v.coverage(one.name, level, sure=0.98) for level in v.levels}
-        narrow = [level for level, c in shares.items() if c.upper < level]
-        if narrow:
-            level = max(narrow)
-            c = shares[level]
-            text = (
-                f"Intervals of {one.name} are too narrow: those of {100 * level:g} % hold {c.estimate:.0%} "
-                f"[{c.lower:.0%}, {c.upper:.0%}] of the held-out runs."
-            )
-            said.append(Finding("too_narrow", "warning", text, (), "Widen them, or do not forecast this far."))
-    return said
-
-
-def _flagged(v: Validation) -> list[Finding]:
-    """What the flags were worth: errors of the best law's forecasts with and without one."""
-    i, one = v.common, v[v.best]
-    flagged = np.array([bool(one.flags[k]) for k in i])
-    if not flagged.any():
-        return []
-    error = relative_error(v.held.truth[i], one.estimate[i])
-    head = f"{int(flagged.sum())} of {len(i)} forecasts of {v.best} were flagged"
-    text = f"{head}; they err by {percent(error[flagged].mean())}"
-    rest = f", the others by {percent(error[~flagged].mean())}." if (~flagged).any() else "."
-    return [Finding("flagged", "note", text + rest)]
-
-
-def _missing(v: Validation) -> list[Finding]:
-    said = []
-    for one in v.laws:
-        if one.why_not:
-            where, why = next(iter(one.why_not.items()))
-            more = f" and {len(one.why_not) - 1} more" if len(one.why_not) > 1 else ""
-            text = f"{one.name} made no forecast from {where}{more}: {why.rstrip('.')}."
-            said.append(Finding("not_fitted", "warning", text, (), "These held-out runs are scored for no law."))
-    return said
