@@ -76,7 +76,8 @@ def _verdict(v: Validation) -> list[Finding]:
     if base is None:
         return []
     found, units = v.skill(v.best, base), counted(len(v.units), "scale")
-    said = f"{v.best} errs by {percent(v.mean_error(v.best))}, the best naive forecast ({base}) by {percent(v.mean_error(base))}"
+    errors = percent(v.mean_error(v.best)), percent(v.mean_error(base))
+    said = f"{v.best} errs by {errors[0]}, the best naive forecast ({base}) by {errors[1]}"
     if not v.sure:
         text = f"{said}; {units} held out are too few to tell which is better."
         return [Finding("few_scales", "warning", text, (), "Add runs at other scales.")]
