@@ -289,7 +289,7 @@ def _findings(
         text = "The runs have no column of dates: whether they are younger than the forecast is not checked."
         said.append(Finding("no_dates", "note", text))
     if unmatched:
-        text = f"{counted(len(unmatched), 'run')} belong to no forecast (rows {listed(unmatched)})."
+        text = f"No forecast is about {counted(len(unmatched), 'run')} (rows {listed(unmatched)})."
         said.append(Finding("unmatched", "note", text, unmatched))
     return said
 

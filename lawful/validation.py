@@ -170,6 +170,11 @@ class Validation:
         return groups >= _GROUPS or self.over.startswith("groups of")
 
     @property
+    def unit(self) -> str:
+        """What is resampled: ``group`` or ``scale``."""
+        return "group" if self._by_groups else "scale"
+
+    @property
     def sure(self) -> bool:
         """Whether there are enough units for an interval."""
         return len(self.units) >= _FEW
@@ -183,8 +188,8 @@ class Validation:
         return total[drawn].sum(1) / count[drawn].sum(1)
 
     def _interval(self, value: float, lower: float, upper: float) -> Interval:
-        why = "" if self.sure else f"cannot tell: {counted(len(self.units), 'scale')} held out"
-        return Interval(value, lower, upper, _LEVEL, "bootstrap of scales", why)
+        why = "" if self.sure else f"cannot tell: {counted(len(self.units), self.unit)} held out"
+        return Interval(value, lower, upper, _LEVEL, f"bootstrap of {self.unit}s", why)
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

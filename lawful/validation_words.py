@@ -34,7 +34,7 @@ def table_rows(v: Validation) -> list[tuple[str, ...]]:
     for name, s in v.scores.items():
         error = v.error(name)
         span = "cannot tell" if error.verdict else f"{percent(error.lower)} to {percent(error.upper)}"
-        skills = ["" if name == b else f"{v.skill(name, b).estimate:.2f}" for b in names]
+        skills = ["" if name == b else f"{round(v.skill(name, b).estimate, 2) + 0:.2f}" for b in names]
         inside = [f"{s.coverage[level]:.0%}" if level in s.coverage else "" for level in v.levels]
         score = _three(s.interval_score[v.middle]) if s.interval_score else ""
         cells = (percent(s.relative_error), span, f"{s.rmse_log:.4f}", f"{s.r2:.3f}", _three(s.crps), score)
@@ -75,7 +75,7 @@ def _verdict(v: Validation) -> list[Finding]:
     base = v.best_baseline
     if base is None:
         return []
-    found, units = v.skill(v.best, base), counted(len(v.units), "scale")
+    found, units = v.skill(v.best, base), counted(len(v.units), v.unit)
     errors = percent(v.mean_error(v.best)), percent(v.mean_error(base))
     said = f"{v.best} errs by {errors[0]}, the best naive forecast ({base}) by {errors[1]}"
     if not v.sure:
