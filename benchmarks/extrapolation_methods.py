@@ -81,9 +81,10 @@ def without(name: str) -> AbstractContextManager[Any]:
 
 
 def named(fit: Any) -> str:
-    """A fit's law with the column that stands for x."""
+    """A fit's law with the column that stands for x, and how many laws share its forecast."""
     x = fit.points.columns.get("x") if "x" in fit.law.variables else None
-    return f"{fit.law.name}({x})" if x else fit.law.name
+    more = len(getattr(fit, "others", ()))
+    return (f"{fit.law.name}({x})" if x else fit.law.name) + (f" +{more}" if more else "")
 
 
 def naive(task: Task) -> dict[str, np.ndarray]:
