@@ -35,7 +35,8 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 _SAME = 1e-9  # relative difference up to which two numbers are the same one, written twice
 _CONTENT = (
     "format", "date", "lawful", "law", "values", "target", "kind", "method", "fingerprint", "columns", "by", "groups",
-    "points", "estimate", "intervals", "distance", "flags", "seen", "note", "previous", "sha256",
+    "calibration", "shared", "points", "estimate", "intervals", "distance", "flags", "seen", "note", "previous",
+    "sha256",
 )  # fmt: skip
 
 
@@ -43,6 +44,7 @@ _CONTENT = (
 class Entry:
     """One registered forecast: line `number` of a ledger.
 
+    shared: the laws that share the forecast, and their weights. calibration: on what the intervals rest.
     points: variable -> values (m,), of an array variable (k, m). groups: the group of each point, where the law was
     fitted by group. intervals: level -> (lower, upper), each (m,). seen: for each point the outcomes of the runs at the
     same place that the law was fitted to. sound: whether the line is as it was written.
@@ -55,6 +57,8 @@ class Entry:
     target: str
     kind: str
     method: str
+    calibration: str
+    shared: Mapping[str, float]
     fingerprint: Any
     columns: Mapping[str, Any]
     by: str
@@ -176,12 +180,18 @@ def _content(made: Forecast, fit: Fit | Fits, levels: tuple[float, ...], note: s
         raise ValueError(
             f"the forecast is not of this fit: it says {made.estimate[0]:.6g} at its first point, the fit {here[0]:.6g}"
         )
+    if len(again) > 1 and not np.allclose(again[made.level].lower, made.lower, rtol=_SAME, atol=0, equal_nan=True):
+        raise ValueError(
+            "the intervals were made with options of their own (draws, seed, a library): register them alone, levels=()"
+        )
     ends = {repr(level): [found.lower, found.upper] for level, found in again.items()}
     ends[repr(float(made.level))] = [made.lower, made.upper]
     many = fit.fits.items() if isinstance(fit, Fits) else ()
+    shared = {f.law.name: weight for weight, f in one.others}
     return plain({
         "format": FORMAT, "date": datetime.now(UTC).isoformat(timespec="seconds"), "lawful": __version__,
-        "law": one.law.name, "target": one.points.target, "kind": made.kind, "method": made.method, "by": by,
+        "law": one.law.name, "shared": shared, "target": one.points.target, "by": by, "kind": made.kind,
+        "method": made.method, "calibration": made.calibration,
         "values": {k: f.values for k, f in many} or one.values,
         "fingerprint": {k: f.fingerprint for k, f in many} or one.fingerprint,
         "columns": {v: one.points.columns.get(v, v) for v in one.law.variables},
@@ -198,7 +208,8 @@ def _column(made: Forecast, name: str) -> np.ndarray:
 
 def _again(made: Forecast, fit: Fit | Fits, level: float) -> Forecast:
     table = {k: v for k, v in made.points.items() if "[" not in k} | _whole_arrays(made, fit)
-    return forecast(fit, table, level=level, kind=made.kind, method=made.method)
+    method = "auto" if made.method == "calibrated" else made.method
+    return forecast(fit, table, level=level, kind=made.kind, method=method)
 
 
 def _whole_arrays(made: Forecast, fit: Fit | Fits) -> dict[str, np.ndarray]:
@@ -254,8 +265,9 @@ def _parsed(path: Path, number: int, text: str) -> dict[str, Any]:
 
 def _entry(number: int, c: Mapping[str, Any], sound: bool) -> Entry:
     return Entry(
-        number, c["date"], c["law"], c["values"], c["target"], c["kind"], c["method"], c["fingerprint"], c["columns"],
-        c["by"], tuple(c["groups"]), {v: _numbers(x) for v, x in c["points"].items()}, _numbers(c["estimate"]),
+        number, c["date"], c["law"], c["values"], c["target"], c["kind"], c["method"], c["calibration"],
+        c["shared"], c["fingerprint"], c["columns"], c["by"], tuple(c["groups"]),
+        {v: _numbers(x) for v, x in c["points"].items()}, _numbers(c["estimate"]),
         {float(level): (_numbers(low), _numbers(high)) for level, (low, high) in c["intervals"].items()},
         _numbers(c["distance"]), tuple(c["flags"]), tuple(tuple(y) for y in c["seen"]), c["note"], c["lawful"],
         c["sha256"], sound,

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from lawful.baselines import last_two_points, last_value
+from lawful.calibration import evidence
 from lawful.findings import Finding, listed
 from lawful.fit import Fit, Fits, fit
 from lawful.forecast import forecast
@@ -34,8 +35,8 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 def validate(
     law: Any, runs: Any, *, over: str | None = None, by: str | None = None, target: str | None = None,
-    levels: Sequence[float] = LEVELS, origins: int = 6, least: int = 2, method: str = "auto", draws: int = 1000,
-    seed: int = 0, **options: Any,
+    levels: Sequence[float] = LEVELS, origins: int = 6, least: int = 2, calibration: Any = "auto",
+    method: str = "auto", draws: int = 1000, seed: int = 0, **options: Any,
 ) -> Validation:  # fmt: skip
     """Hold runs out by scale, forecast them, and score the forecasts.
 
@@ -45,7 +46,7 @@ def validate(
     is; C is 6ND in a table without it), or "group": leave out one group of ``by`` after the other.
     by: a law of its own for each group of this column. levels: of the intervals. origins: at most so many.
     least: distinct scales that the first fit sees.
-    method, draws: of the intervals, as in `forecast`. options: of `fit`, for all laws (variables, objective, ...).
+    calibration, method, draws: of the intervals, as in `forecast`. options: of `fit`, for all laws (variables, ...).
 
     The jobs, one per law and origin, run through joblib. What cannot be fitted is said in the findings.
     Raises ValueError where there are too few scales or groups to hold any out, or no law can be fitted.
@@ -60,7 +61,8 @@ def validate(
     by = by if by is not None else _only(getattr(runs, "by", None))
     y_name = _target(asked, runs, target)
     plan = _plan(runs, y_name, over, by, origins, least)
-    made = _forecasts(asked, runs, plan, {"levels": tuple(levels), "method": method, "draws": draws, "seed": seed})
+    said = {"levels": tuple(levels), "calibration": calibration, "method": method, "draws": draws, "seed": seed}
+    made = _forecasts(asked, runs, plan, said)
     held = _held(runs, plan)
     done = [Forecasts(name, *_joined(parts, plan, len(held.truth), tuple(levels))) for name, parts in made.items()]
     if not any(np.isfinite(one.estimate).any() for one in done):
@@ -264,6 +266,8 @@ def _round(
         made = fit(one.law, _take(runs, seen), by=by or None, **{"seed": options["seed"], **given})
     except ValueError as problem:
         return [str(problem)] * len(sets)
+    if isinstance(made, Fits) and options["method"] == "auto" and options["calibration"] != "law":
+        evidence(list(made.values()))  # in one batch for all groups; each fit keeps its own
     out: list[Any] = []
     for _, label, _, held in sets:
         if isinstance(made, Fits) and label not in made:
@@ -271,14 +275,15 @@ def _round(
             continue
         own = made[label] if isinstance(made, Fits) else made
         try:
-            out.append((own.law.name, _at_levels(own, _take(runs, held), options)))
+            name = f"an average led by {own.law.name}" if own.others else own.law.name
+            out.append((name, _at_levels(own, _take(runs, held), options)))
         except ValueError as problem:
             out.append(str(problem))
     return out
 
 
 def _at_levels(made: Fit, there: Any, options: Mapping[str, Any]) -> dict[float, Any]:
-    rest = {k: options[k] for k in ("method", "draws", "seed")}
+    rest = {k: options[k] for k in ("calibration", "method", "draws", "seed")}
     return {level: forecast(made, there, level=level, kind="run", **rest) for level in options["levels"]}
 
 
