@@ -21,9 +21,12 @@ from lawful.describe import readable
 from lawful.fit import Fit, Fits
 from lawful.forecast import Forecast
 from lawful.plot import fit_figure, forecast_figure, legend_svg, panels_svg, save, write
+from lawful.plot_validation import validation_figure
 from lawful.report_markdown import row_table, study_markdown
 from lawful.report_words import is_number, words
 from lawful.studies.results import Figure, Study
+from lawful.validation import Validation
+from lawful.validation_words import distance_rows, table_rows
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -43,22 +46,26 @@ def write_study(study: Study, out: str | os.PathLike[str]) -> list[Path]:
     return written
 
 
-def report(fit: Fit | Fits, *more: Fit | Fits | Forecast, to: str | os.PathLike[str] = "report.html") -> Path:
-    """Write one page on fits and forecasts: values with intervals, figure, doubts, forecasts, how it was made.
+def report(
+    fit: Fit | Fits, *more: Fit | Fits | Forecast | Validation, to: str | os.PathLike[str] = "report.html"
+) -> Path:
+    """Write one page on fits, forecasts and validations: values with intervals, figures, doubts, how it was made.
 
-    A forecast is drawn with the fit before it. Raises TypeError for anything that is neither fit nor forecast.
+    A forecast is drawn with the fit before it. Raises TypeError for anything else.
     """
     parts: list[dict[str, Any]] = []
     last: Fit | Fits = fit
     for one in (fit, *more):
         if isinstance(one, Forecast):
             parts.append(_forecast_part(one, last))
+        elif isinstance(one, Validation):
+            parts.append(_validation_part(one))
         elif isinstance(one, Fit | Fits):
             last = one
             labelled = one.fits.items() if isinstance(one, Fits) else [("", one)]
             parts += [_fit_part(each, f"{one.by} = {k}" if isinstance(one, Fits) else "") for k, each in labelled]
         else:
-            raise TypeError(f"report takes fits and forecasts; it was given a {type(one).__name__}")
+            raise TypeError(f"report takes fits, forecasts and validations; it was given a {type(one).__name__}")
     path = Path(to)
     path.parent.mkdir(parents=True, exist_ok=True)
     return write(path, _render("fit.html.j2", parts=parts, title=f"{parts[0]['law']}: fit report").encode())
@@ -202,10 +209,23 @@ def _forecast_part(made: Forecast, fit: Fit | Fits) -> dict[str, Any]:
     columns_of = (*made.points.values(), made.estimate, made.lower, made.upper, made.flag)
     lines = list(zip(*(np.asarray(one).tolist() for one in columns_of)))
     kind = "one new run" if made.kind == "run" else "the mean of runs"
-    note = f"{made.level:.0%} intervals for {kind}, method {made.method}. They hold if the law is right."
+    rests = f"calibrated on {made.calibration}" if made.calibration else "which hold if the law is right"
+    note = f"{made.level:.0%} intervals for {kind}, method {made.method}: {rests}."
     figure = _figure_or_reason(lambda: forecast_figure(made, fit)) if isinstance(fit, Fit) else {"reason": ""}
     return {"kind": "forecast", "law": "", "title": "Forecast", "table": table_part("", columns, lines, note),
             "figure": figure}  # fmt: skip
+
+
+def _validation_part(made: Validation) -> dict[str, Any]:
+    scores, errors = ([tuple(c.replace("\n", " ").strip() for c in row) for row in rows(made)]
+                      for rows in (table_rows, distance_rows))  # fmt: skip
+    note = "Skill: 1 - error / error of the last value, of the line through the last two points, of a power law."
+    return {
+        "kind": "validation", "law": "", "title": "Held out", "lead": made.headline,
+        "table": table_part("", scores[0], scores[1:], note),
+        "more": table_part("Error by distance", errors[0], errors[1:]),
+        "figure": figure_part(validation_figure(made)), "doubts": made.findings,
+    }  # fmt: skip
 
 
 def _figure_or_reason(make: Any) -> dict[str, Any]:

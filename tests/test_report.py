@@ -145,6 +145,15 @@ def test_a_page_on_a_fit_and_a_forecast(tmp_path):
         report(made, "fit.json", to=tmp_path / "x.html")  # pyright: ignore[reportArgumentType]
 
 
+def test_a_page_with_a_validation(tmp_path):
+    runs = {"x": np.geomspace(1e7, 1e10, 9), "y": 30 * np.geomspace(1e7, 1e10, 9) ** -0.1}
+    held_out = lawful.validate("power_law", runs, over="x", levels=(0.9,))
+    page = report(lawful.fit("power_law", runs), held_out, to=tmp_path / "page.html").read_text("utf-8")
+    assert "y held out over x" in page
+    assert "Error by distance" in page
+    assert all(name in page for name in ("last value", "last two points", "What was found", "skill value"))
+
+
 def test_cells_in_words():
     said = {
         None: "–", True: "yes", 3: "3", 0.10612: "0.1061", -46.92: "−46.92", 2.6e9: "2.6B", 1.2e-7: "1.2×10⁻⁷",
