@@ -54,9 +54,20 @@ def main(args: list[str] | None = None) -> None:
     sys.exit(_run(args))
 
 
+_ALONE = {"--register": "forecasts.jsonl"}  # options that may stand without their value, and what it is then
+
+
+def _completed(args: list[str]) -> list[str]:
+    """The arguments with the value of an option that may stand alone."""
+    out: list[str] = []
+    for arg, after in zip(args, [*args[1:], "-"]):
+        out += [arg, _ALONE[arg]] if arg in _ALONE and after.startswith("-") else [arg]
+    return out
+
+
 def _run(args: list[str] | None) -> int:
     try:
-        code = app(args=args, prog_name="lawful", standalone_mode=False)
+        code = app(args=_completed(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):

@@ -103,7 +103,8 @@ def forecast(
     method: Method = "auto",
     seed: Seed = 0,
     register: Annotated[
-        Path | None, typer.Option(metavar="LEDGER", help="Add the forecast (of one new run) to this ledger.")
+        Path | None,
+        typer.Option(metavar="[LEDGER]", help="Add the forecast (of one new run) to forecasts.jsonl, or this file."),
     ] = None,
     out: Out = None,
     as_json: Json = False,

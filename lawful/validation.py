@@ -1,8 +1,8 @@
 """What held-out runs say of a law: scores, skill against naive forecasts, coverage, all with how sure they are.
 
-All laws and baselines are scored on the same held-out runs, those that every law forecast. Runs of one scale (of one
-group, where there are eight groups or more) share what a law gets wrong, so the intervals of errors and skills
-resample whole scales (groups), and fewer than five of them give none: "cannot tell".
+All laws and baselines are scored on the same held-out runs, those that every law forecast. Runs of one scale, within a
+tenth of a decade (of one group, where there are eight groups or more), share what a law gets wrong, so the intervals of
+errors and skills resample whole scales (groups), and fewer than five of them give none: "cannot tell".
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from lawful.validation_words import aligned, distance_rows, findings_of, table_r
 
 _FEW = 5  # units below which a score has no interval
 _GROUPS = 8  # groups from which groups are the units
+_WIDE = 0.1  # decades of scale that count as one scale
 _DRAWS = 2000
 _LEVEL = 0.9  # of the intervals of scores
 
@@ -158,7 +159,9 @@ class Validation:
     def units(self) -> list[np.ndarray]:
         """Positions within `common` of the runs that share what a law gets wrong."""
         group = self.held.group[self.common]
-        keys = list(group) if self._by_groups else list(zip(group, self.held.scale[self.common]))
+        keys: list[Any] = list(group)
+        if not self._by_groups:
+            keys = list(zip(group, np.round(np.log10(self.held.scale[self.common]) / _WIDE)))
         found: dict[Any, list[int]] = {}
         for i, key in enumerate(keys):
             found.setdefault(key, []).append(i)

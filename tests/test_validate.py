@@ -286,6 +286,12 @@ def test_the_command_line_registers_and_scores(lf) -> None:
     assert code == 0, err
     assert "1 outcome scored" in out
     assert "no run yet: line 1, x = 1e+11" in out
+    code, _, err = lf("forecast", "fit.json", "--at", "points.csv", "--register", "--level", "0.8")
+    assert code == 0
+    assert "forecasts.jsonl: line 1" in err
+    code, _, err = lf("forecast", "fit.json", "--at", "points.csv", "--register", "fit.json")
+    assert code == 2
+    assert "no registered forecast" in err or "is not JSON" in err
     line = json.loads(Path("book.jsonl").read_text())
     Path("book.jsonl").write_text(json.dumps(line | {"note": "it was 1.9 all along"}, sort_keys=True) + "\n")
     code, out, _ = lf("validate", "new.csv", "--ledger", "book.jsonl", "--json")
