@@ -130,8 +130,9 @@ def register(
     content["previous"] = before[-1].sha256 if len(before) else ""
     content["sha256"] = _digest(content)
     path.parent.mkdir(parents=True, exist_ok=True)
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
     with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.write(_text(content) + "\n")
+        file.write(f"{'' if whole else chr(10)}{_text(content)}\n")
     return _entry(len(before) + 1, json.loads(_text(content)), sound=True)
 
 
@@ -147,7 +148,8 @@ def read_ledger(path: str | Path) -> Ledger:
             f"there is no ledger {path}; `lawful forecast FIT --at POINTS --register {path}` makes one"
         )
     entries, findings, previous = [], [], ""
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # a note may hold other line ends
+    for number, text in enumerate(lines if lines != [""] else [], 1):
         content = _parsed(path, number, text)
         said = []
         if content["sha256"] != _digest(content):

@@ -40,8 +40,8 @@ def validate(
 ) -> Validation:  # fmt: skip
     """Hold runs out by scale, forecast them, and score the forecasts.
 
-    law: a `Law`, a name, "auto" (chosen anew at each origin), a `Fit` (its law, variables and settings, fitted anew),
-    or a list of these. runs: `Runs`, what `read` takes, or a mapping of arrays.
+    law: a `Law`, a name, "auto" (chosen anew at each origin), a `Fit` (its law and settings, fitted anew; an
+    average is chosen anew), or a list of these. runs: `Runs`, what `read` takes, or a mapping of arrays.
     over: the column along which the origin moves ("C", "N", "D", any positive column, "6ND"; default: the first there
     is; C is 6ND in a table without it), or "group": leave out one group of ``by`` after the other.
     by: a law of its own for each group of this column. levels: of the intervals. origins: at most so many.
@@ -68,10 +68,12 @@ def validate(
     if not any(np.isfinite(one.estimate).any() for one in done):
         reasons = dict.fromkeys(why for one in done for why in one.why_not.values())
         raise ValueError(f"no law can be fitted below any origin: {'; '.join(list(reasons)[:3])}")
-    seen = {"scale": plan.scale, "truth": plan.y, "group": plan.labels}
-    return Validation(
-        y_name, plan.over, by or "", tuple(sorted(levels)), held, tuple(done), _naive(plan), seen, plan.findings
+    found = Validation(
+        y_name, plan.over, by or "", tuple(sorted(levels)), held, tuple(done), _naive(plan), plan.findings
     )
+    if not len(found.common):
+        raise ValueError(f"no held-out run is forecast by all of {', '.join(made)}: validate them apart")
+    return found
 
 
 # ---- what is asked for
@@ -90,6 +92,8 @@ def _asked(one: Any, target: str | None, options: Mapping[str, Any], seed: int) 
     own = {"target": target, "seed": seed, **options}
     if isinstance(one, Fits):
         one = next(iter(one.values()))
+    if isinstance(one, Fit) and one.others:  # an average: its laws and weights were chosen, so they are chosen anew
+        one = "auto"
     if isinstance(one, Fit):
         s, columns = one.settings, one.points.columns
         kept = {
@@ -176,10 +180,11 @@ def _plan(runs: Any, target: str, over: str | None, by: str | None, origins: int
         raise ValueError(f"by: the table has no column {by!r}{did_you_mean(by, have)}")
     labels = as_labels(runs[by]) if by else np.full(len(y), "")
     if over == "group":
-        return _groups(runs, y, labels, by)
+        return _groups(runs, y, labels, by, target)
     counted_as = over == "C" and "C" not in runs and "N" in runs and "D" in runs
     axis, scale = scale_of(runs, "6ND" if counted_as else over)
     use = np.isfinite(y) & np.isfinite(scale) & (scale > 0)
+    _check_nonzero(runs, y, use, target)
     findings = list(_left_out(runs, ~use, f"{target} or a positive {axis}"))
     sets, problem = [], None
     for label in dict.fromkeys(labels):
@@ -197,7 +202,13 @@ def _plan(runs: Any, target: str, over: str | None, by: str | None, origins: int
     return _Plan(axis, by or "", y, scale, labels, tuple(sets), tuple(findings))
 
 
-def _groups(runs: Any, y: np.ndarray, labels: np.ndarray, by: str | None) -> _Plan:
+def _check_nonzero(runs: Any, y: np.ndarray, use: np.ndarray, target: str) -> None:
+    if (y[use] == 0).any():
+        row = int(_rows(runs)[use & (y == 0)][0])
+        raise ValueError(f"{target} is 0 in row {row}, where a relative error has no value: leave it out with where=")
+
+
+def _groups(runs: Any, y: np.ndarray, labels: np.ndarray, by: str | None, target: str) -> _Plan:
     if not by:
         raise ValueError("over='group' leaves out one group after the other: say which column holds them with by=")
     try:
@@ -205,6 +216,7 @@ def _groups(runs: Any, y: np.ndarray, labels: np.ndarray, by: str | None) -> _Pl
     except ValueError:
         axis, scale = "", np.ones(len(y))
     use = np.isfinite(y) & np.isfinite(scale)
+    _check_nonzero(runs, y, use, target)
     rows = np.flatnonzero(use)
     splits = groups_out(labels[rows], scale[rows], axis)
     findings = tuple(_left_out(runs, ~use, "the target or the scale"))
@@ -314,7 +326,7 @@ def _joined(parts: list[Any], plan: _Plan, size: int, levels: tuple[float, ...])
 
 
 def _naive(plan: _Plan) -> tuple[Forecasts, ...]:
-    """The forecasts of the baselines; one that can say nothing anywhere is left out."""
+    """The forecasts of the baselines, nan where they can say nothing."""
     said: dict[str, dict[tuple[int, int], np.ndarray]] = {"last value": {}, "last two points": {}, "power law": {}}
     law = load("power_law")
     data = [points(law, {"x": plan.scale[rows], "y": plan.y[rows]}) for _, rows, _ in plan.sets]
@@ -327,4 +339,4 @@ def _naive(plan: _Plan) -> tuple[Forecasts, ...]:
             said[name] |= {(k, i): predicted[k][splits.held[k]] for k in range(len(splits))}
     order = [(k, i) for k in range(plan.rounds) for i, *_ in plan.of(k)]
     joined = {name: np.concatenate([parts[ki] for ki in order]) for name, parts in said.items()}
-    return tuple(Forecasts(name, x, {}, ("",) * len(x)) for name, x in joined.items() if np.isfinite(x).any())
+    return tuple(Forecasts(name, x, {}, ("",) * len(x)) for name, x in joined.items())

@@ -61,7 +61,7 @@ class Validation:
     """Laws and baselines held against runs that they had not seen.
 
     over: the scale of the origins. held: the runs held out. laws, baselines: what was said of them, entry by entry.
-    seen: scale, truth and group of all runs. levels: of the intervals. problems: what was left out on the way.
+    levels: of the intervals. problems: what was left out on the way.
     """
 
     target: str
@@ -71,7 +71,6 @@ class Validation:
     held: Held
     laws: tuple[Forecasts, ...]
     baselines: tuple[Forecasts, ...]
-    seen: Mapping[str, np.ndarray]
     problems: tuple[Finding, ...] = ()
 
     def __getitem__(self, name: str) -> Forecasts:
@@ -263,7 +262,7 @@ class Validation:
         i = self.common
         runs, origins = len(set(self.held.row[i])), len(set(self.held.split[i]))
         how = f"{counted(origins, 'group')} left out" if self.over.startswith("groups of") else f"{origins} origins"
-        by = f", by {self.by}" if self.by else ""
+        by = f", by {self.by}" if self.by and not self.over.startswith("groups of") else ""
         return f"{self.what} held out over {self.over}{by}: {len(i)} forecasts of {counted(runs, 'run')}, {how}"
 
 

@@ -160,4 +160,9 @@ def _missing(v: Validation) -> list[Finding]:
             more = f" and {len(one.why_not) - 1} more" if len(one.why_not) > 1 else ""
             text = f"{one.name} made no forecast from {where}{more}: {why.rstrip('.')}."
             said.append(Finding("not_fitted", "warning", text, (), "These held-out runs are scored for no law."))
+    for one in v.baselines:
+        if one.name not in v.scores:
+            count = int(np.isnan(one.estimate[v.common]).sum())
+            text = f"The {one.name} says nothing of {count} of {len(v.common)} held-out forecasts and is not scored."
+            said.append(Finding("no_baseline", "note", text))
     return said

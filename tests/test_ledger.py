@@ -67,6 +67,18 @@ def test_lines_are_chained_and_only_added(book: Path) -> None:
     assert list(both[1].intervals) == [0.68]
 
 
+def test_a_note_may_hold_any_text_and_a_last_line_may_lack_its_end(book: Path) -> None:
+    register(lawful.forecast(FIT, x=5e10, kind="run"), FIT, book, levels=(), note="one\u2028two\nthree, déjà vu")
+    book.write_bytes(book.read_bytes().removesuffix(b"\n"))
+    register(lawful.forecast(FIT, x=6e10, kind="run"), FIT, book, levels=())
+    found = read_ledger(book)
+    assert len(found) == 3
+    assert not found.findings
+    assert found[1].note == "one\u2028two\nthree, déjà vu"
+    book.write_text("")
+    assert len(read_ledger(book)) == 0
+
+
 def rewritten(book: Path, number: int, **changed: object) -> None:
     lines = [json.loads(line) for line in book.read_text().splitlines()]
     lines[number - 1] |= changed

@@ -188,6 +188,26 @@ def test_few_scales_cannot_tell() -> None:
     assert np.isnan(found.error("power_law").lower)
 
 
+def test_an_outcome_of_zero_and_a_silent_baseline_are_named() -> None:
+    data = curve() | {"L": np.r_[curve()["L"][:-1], 0.0]}
+    with pytest.raises(ValueError, match="L is 0 in row 12"):
+        validate("power_law", data, over="x", **FAST)
+    # mixtures have no scale: groups are left out, and the last two points cannot be had
+    h = np.random.default_rng(0).dirichlet([2, 2, 2], 24)
+    mixed = {"mixture": h, "L": 2 + 0.4 * np.exp(h @ [1.0, -1.0, 0.5]), "part": np.tile(["a", "b", "c"], 8)}
+    found = validate("ye_mixing", mixed, over="group", by="part", count=32, **FAST)
+    assert found.headline == "loss held out over groups of part: 24 forecasts of 24 runs, 3 groups left out"
+    assert "no_baseline" in {f.code for f in found.findings}
+    assert "last two points" not in found.scores
+
+
+def test_an_average_is_chosen_anew() -> None:
+    data = families(1, 10)
+    made = lawful.fit("auto", data)
+    found = validate(made, data, over="N", origins=1, **FAST)
+    assert [one.name for one in found.laws] == (["auto"] if made.others else [made.law.name])
+
+
 def test_rows_without_outcome_or_scale_are_named() -> None:
     data = curve()
     data["L"][3] = np.nan
