@@ -130,9 +130,9 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     found = calibrate(evidence([fit])[0], bool(fit.others), shelf)
     mean = _mean(fit, X, group, at, variables)
     noise = mean.noise if kind == "run" else 0.0 * mean.noise
-    half = half_widths(
-        found, mean.se, noise, np.rint(mean.dof), level, fit.residuals * np.sqrt(fit.points.w) / noise_of(fit)
-    )
+    with np.errstate(all="ignore"):  # of an exact fit they are no numbers, and say nothing of tails
+        standardised = fit.residuals * np.sqrt(fit.points.w) / noise_of(fit)
+    half = half_widths(found, mean.se, noise, np.rint(mean.dof), level, standardised)
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
