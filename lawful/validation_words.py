@@ -14,6 +14,7 @@ from lawful.uncertainty import Interval
 if TYPE_CHECKING:
     from lawful.validation import Validation
 
+_WORSE = 0.1  # a skill so far below 0 is an error; nearer to it a law is merely no better
 _SHORT = {"last value": "value", "last two points": "points", "power law": "power"}
 
 
@@ -83,9 +84,12 @@ def _verdict(v: Validation) -> list[Finding]:
         return [Finding("few_scales", "warning", text, (), "Add runs at other scales.")]
     if found.lower > 0:
         return [Finding("beats_naive", "note", f"{said}: better, skill {_span(found)}.")]
-    if found.upper < 0:
+    if found.upper < 0 and found.estimate <= -_WORSE:
         text = f"{said}: worse, skill {_span(found)}."
         return [Finding("naive_wins", "error", text, (), "Do not extrapolate on this law.")]
+    if found.upper < 0:
+        text = f"{said}: no better, skill {_span(found)}."
+        return [Finding("naive_may_win", "warning", text, (), "Do not extrapolate on this law alone.")]
     text = f"{said}: cannot tell which is better, skill {_span(found)}."
     return [Finding("naive_may_win", "warning", text, (), "Do not extrapolate on this law alone.")]
 

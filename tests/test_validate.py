@@ -331,3 +331,13 @@ def test_mistakes_on_the_command_line_are_one_sentence(lf) -> None:
         assert code == 2
         assert said in err
         assert err.count("\n") == 1
+
+
+def test_a_law_that_is_clearly_worse_than_naive_fails_the_command(lf) -> None:
+    # the loss stops falling: the last value is right and the power law is not
+    x = np.geomspace(1e6, 1e10, 12)
+    loss = np.maximum(3 * (x / 1e6) ** -0.15, 2.2) * np.exp(0.001 * np.random.default_rng(0).normal(size=12))
+    Path("flat.csv").write_text("params,loss\n" + "".join(f"{a},{b}\n" for a, b in zip(x, loss)))
+    code, out, _ = lf("validate", "flat.csv", "--law", "power_law", "--over", "N", "--method", "sandwich")
+    assert code == 1
+    assert "error    power_law errs by" in out
