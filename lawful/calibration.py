@@ -220,6 +220,15 @@ def calibrate(found: Evidence, averaged: bool, shelf: Library) -> Calibration:
     return Calibration(posterior, kappa, missed, len(found), found.decades, found.kind, words)
 
 
+def kappa_of(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> float:
+    """kappa of one table from the mean errors (G,) of its groups, which share a bias and count as sqrt(G) groups.
+
+    Drawn weakly (a factor of e) towards 1.3, so that no table is beyond all bounds.
+    """
+    own = likelihood(error, se, noise, dof) / np.sqrt(len(error))
+    return float(np.exp(_normalised(own - 0.5 * (_GRID - _WIDE[0]) ** 2) @ _GRID))
+
+
 def _normalised(log: np.ndarray) -> np.ndarray:
     w = np.exp(log - log.max())
     return w / w.sum()
@@ -236,7 +245,7 @@ def half_widths(
     from scipy.special import chdtri, ndtri, stdtrit
 
     u = np.clip(kronecker(_DRAWS, 5, 0), 1e-6, 1 - 1e-6)
-    kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior), _GRID))
+    kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior) - found.posterior / 2, _GRID))
     shape, size = tails(residuals)
     which = np.minimum(np.searchsorted(np.cumsum(shape), u[:, 1]), len(_TAILS) - 1)
     e = size[which] * stdtrit(np.array(_TAILS)[which], u[:, 2])

@@ -141,6 +141,12 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     return Forecast(shown, estimate, lower, upper, flags, far, level, kind, "calibrated", fit.findings, found.words)
 
 
+def average_at(fit: Fit, at: Any = None, **variables: Any) -> Mean:
+    """The average of a fit's laws at new points, in the space of the objective, with what they claim to know of it."""
+    X, group, _ = collect(fit, at, variables)
+    return _mean(fit, X, group, at, variables)
+
+
 def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any, variables: Mapping[str, Any]) -> Mean:
     """The average of the fit's laws at new points, in the space of the objective."""
     members = members_at(fit, X, at, variables)
