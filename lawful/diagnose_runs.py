@@ -107,7 +107,7 @@ def _named(fit: Fit, rows: tuple[int, ...]) -> str:
 
 def _set_aside(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:
     """Points that pull a robust fit, worst first, and what becomes of the estimates without them."""
-    aside, distances, relative = _pullers(fit)
+    aside, distances, relative = pullers(fit)
     rows = tuple(int(fit.points.rows[i]) for i in aside)
     figures["set_aside"] = {str(r): {"cook": d, "residuals": z} for r, d, z in zip(rows, distances, relative)}
     if not aside:
@@ -123,7 +123,7 @@ def _set_aside(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
+def pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
     """Positions in the order in which they are set aside, Cook's distance then, residual in robust sd at the end."""
     base, keep = fit.problems, np.ones(fit.n, bool)
     theta, p = fit.theta, len(fit.estimates)
