@@ -220,7 +220,7 @@ def _fit_by_protocol(
 ) -> Fit:  # fmt: skip
     from lawful.protocols import run
 
-    model = _bind(law, data, settings)
+    model = bind_points(law, data, settings)
     _check_enough(model, data)
     theta, F, ended, record = run(name, model, problems_of(data), settings.seed, default, stated)
     return assemble(model, theta, F, data, ended, record, settings, fingerprint)
@@ -257,10 +257,10 @@ def _default_objective(law: Law, runs: Any, target: str | None, given: str | Obj
 
 def bind_fit(fit: Fit, uncentred: Sequence[str] = ()) -> Model:
     """The model of a fit again, with some amplitudes not centred, so that their slots are the parameters alone."""
-    return _bind(fit.law, fit.points, fit.settings, uncentred)
+    return bind_points(fit.law, fit.points, fit.settings, uncentred)
 
 
-def _bind(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
+def bind_points(law: Law, data: Points, settings: Settings, uncentred: Sequence[str] = ()) -> Model:
     grouped: tuple[str, ...] = ()
     own = any(p.by is not None and p.name not in settings.fixed for p in law.parameters)
     if data.by and settings.shared is not None:
@@ -285,7 +285,7 @@ def _fit_groups(
     for code, label in enumerate(data.labels):
         one = replace(data.take(np.flatnonzero(data.group == code)), by="", group=None, labels=())
         try:
-            _check_enough(_bind(law, one, settings), one)
+            _check_enough(bind_points(law, one, settings), one)
             sets[label] = one
         except ValueError as problem:
             failed[label] = str(problem)
@@ -320,7 +320,7 @@ def _fit_all(
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip
     """Fit one law to several sets of points in one batch."""
-    model = _bind(law, sets[0] if len(sets) == 1 else joined(sets), settings)
+    model = bind_points(law, sets[0] if len(sets) == 1 else joined(sets), settings)
     for one in sets:
         _check_enough(model, one)
         _check_target(law, one, chosen)
@@ -338,7 +338,7 @@ def _fit_all(
     ended = final(chosen, problems)
     fits = []
     for i, one in enumerate(sets):
-        own = _bind(law, one, settings)
+        own = bind_points(law, one, settings)
         values = model.natural(theta[i : i + 1])
         fits.append(
             assemble(own, own.search(values)[0], float(F[i]), one, ended, records[i], settings, fingerprints[i])
