@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # The public surface: name -> module that holds it. Modules load when first used,
 # so that ``import lawful`` and ``lawful --help`` stay quick.
 _PUBLIC = {
+    "Comparison": "compare",
     "Fit": "fit",
     "Fits": "fit",
     "Forecast": "forecast",
@@ -24,6 +25,7 @@ _PUBLIC = {
     "exponent": "law",
     "bootstrap": "bootstrap",
     "choose": "choose",
+    "compare": "compare",
     "fit": "fit",
     "forecast": "forecast",
     "intervals": "uncertainty",

@@ -48,13 +48,13 @@ def information(fit: Fit) -> Information:
     if n - k - 1 <= 0:
         refused["AICc"] = f"AICc needs more than k + 1 = {k + 1} points; there are {n}"
     if n < _AIC * k:
-        refused["AIC"] = f"AIC needs {_AIC} points per number, {_AIC * k} for k = {k}; there are {n}: read AICc"
+        refused["AIC"] = f"AIC needs {_AIC} points per number of the law and its spread; there are {n}: read AICc"
     if n < _BIC * k:
-        refused["BIC"] = f"BIC needs {_BIC} points per number, {_BIC * k} for k = {k}; there are {n}"
+        refused["BIC"] = f"BIC needs {_BIC} points per number of the law and its spread; there are {n}"
     found = {"AIC": aic, "BIC": aic + k * (np.log(n) - 2)}
     if "AICc" not in refused:
         found["AICc"] = aic + 2 * k * (k + 1) / (n - k - 1)
-    return Information(log_likelihood, k, n, {c: found[c] for c in NAMES if c not in refused}, refused)
+    return Information(log_likelihood, k, n, {c: float(found[c]) for c in NAMES if c not in refused}, refused)
 
 
 def _no_likelihood(fit: Fit) -> str:

@@ -250,7 +250,7 @@ class Vuong:
 
 
 def vuong(one: Fit, two: Fit) -> Vuong:
-    """Vuong's (1989) test with Schwarz's correction (his equation 5.9): z = (LR - (k - k') ln(n) / 2) / (sqrt(n) omega).
+    """Vuong's (1989) test with Schwarz's correction: z = (LR - (k - k') ln(n) / 2) / (sqrt(n) omega).
 
     LR is the sum and omega the standard deviation of the points' log likelihood ratios.
     """

@@ -11,7 +11,7 @@ that lies between its options. What is left over belongs to choices together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -22,7 +22,6 @@ from lawful.bind import bind
 from lawful.bootstrap import bootstrap
 from lawful.choices import Options, Table, as_law, chosen, data_of, effective_budget, examine, size_of
 from lawful.findings import Finding
-from lawful.fit import Fit
 from lawful.law import Law
 from lawful.objectives import objective
 from lawful.points import Points
@@ -182,12 +181,10 @@ def _summary(
     noise = _noise(table, flops, at, settings[0], seed, outcomes)
     rows = tuple(int(table.base.points.rows[i]) for i in table.aside)
     made = Sensitivity(options, settings, outcomes, tuple(n), shares, noise, flops, at, rows)
-    return Sensitivity(options, settings, outcomes, tuple(n), shares, noise, flops, at, rows, tuple(_findings(made)))
+    return replace(made, findings=tuple(_findings(made)))
 
 
-def _optimum(
-    table: Table, law: Law, v: dict | None, setting: Mapping[str, Any], flops: float
-) -> tuple[float, float]:
+def _optimum(table: Table, law: Law, v: dict | None, setting: Mapping[str, Any], flops: float) -> tuple[float, float]:
     """N and D that a fit recommends; N as the table's first column of sizes counts it."""
     if v is None:
         return np.nan, np.nan
@@ -271,7 +268,7 @@ def _hangs(made: Sensitivity, outcomes: tuple[str, ...], factor: float, where: s
         parts.append(f"{_LABELS[k]} from {low:.3g} to {high:.3g} (a factor of {high / low:.3g})")
     key = outcomes[-1]
     low, high = made.range(key)
-    hangs = any(np.divide(*made.range(k)[::-1]) >= factor for k in outcomes)
+    hangs = any(made.range(k)[1] >= factor * made.range(k)[0] for k in outcomes)
     noise = made.noise[key]
     own = f"the default's own 90% interval for {_LABELS[key]} is {noise.lower:.3g} to {noise.upper:.3g}"
     lead, share = max(made.shares[key].items(), key=lambda item: item[1], default=("", 0.0))
@@ -281,5 +278,3 @@ def _hangs(made: Sensitivity, outcomes: tuple[str, ...], factor: float, where: s
     text += f" Of the choices, {leads}." if leads else ""
     remedy = "Settle that choice before the budget is spent, or plan for the whole range." if hangs else ""
     return Finding(f"{what}_hangs" if hangs else f"{what}_holds", "warning" if hangs else "note", text, (), remedy)
-
-
