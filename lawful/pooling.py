@@ -74,7 +74,7 @@ def _hyper(few: np.ndarray, seed: int) -> tuple[np.ndarray, tuple[Finding, ...]]
         ],
         axis=1,
     )
-    chain = sample(density, start, _STEPS, seed)
+    chain = sample(density, start, _STEPS, seed)[0][_STEPS // 4 :]
     worst = float(np.nanmax(split_rhat(chain)))
     settled = worst < 1.05
     text = f"The chain of the groups' mean and spread has {'' if settled else 'not '}settled: split R-hat {worst:.3f}."

@@ -6,10 +6,14 @@ r"""What do these few runs say, given what is known from others? A posterior, be
     print(made)
 
 The likelihood is the fit's: normal errors of unknown spread, which is integrated out with the prior 1 / sigma, so that
-$p(\theta | y) \propto \pi(\theta) RSS(\theta)^{-n/2}$; or binomial counts. Without a prior $\pi$ is flat on the laws'
-own numbers within their bounds, except for amplitudes and scales, which have no natural size: there it is flat on the
-log of their term at the middle of the data, from a millionth of the data's level to a hundred times it. For a law that
-is linear in its numbers the flat posterior is the t distribution of least squares.
+$p(\theta | y) \propto \pi(\theta) RSS(\theta)^{-n/2}$; or binomial counts. Where nothing else is said, pi is flat:
+
+* on offsets, shares and coefficients within their bounds, and on exponents up to 5: few runs would allow any;
+* on the log of what has no natural size: an amplitude's or scale's term at the middle of the data, from a millionth of
+  the data's level to a hundred times it; a location, from a thousandth of the smallest value to a thousand times the
+  largest; a width, from 1e-3 to 1e3.
+
+For a law that is linear in its numbers the flat posterior is the t distribution of least squares.
 
 Sampling is emcee's affine-invariant ensemble (Goodman and Weare 2010; Foreman-Mackey et al. 2013), extra `bayes`. It
 is believed where the chain is 50 autocorrelation times long and split R-hat is below 1.05; else a finding says no.
@@ -32,9 +36,9 @@ from lawful.spread import slot_slopes
 from lawful.uncertainty import Interval, intervals
 
 Prior = Normal | StudentT
-_GONE, _LARGE = log(1e-6), log(1e2)  # an amplitude's term, in parts of the data's level
 _TIMES, _RHAT = 50, 1.05  # autocorrelation times that a chain must be long; split R-hat from which it has not settled
 _KEPT = 4000  # draws kept
+_TURNS = 2  # a chain that has not settled is continued once, to three times its length
 
 
 @dataclass(frozen=True, repr=False)
@@ -132,14 +136,14 @@ class Posteriors(Mapping[str, Posterior]):
 
 
 def posterior(
-    fit: Fit | Fits, prior: str | Mapping[str, Any] | None = None, *, pool: Sequence[str] = (), steps: int = 3000,
-    walkers: int = 32, seed: int = 0,
+    fit: Fit | Fits, prior: str | Mapping[str, Any] | None = None, *, pool: Sequence[str] = (), steps: int = 2000,
+    walkers: int = 48, seed: int = 0,
 ) -> Posterior | Posteriors:  # fmt: skip
     """Sample the posterior of a fit, or of fits by group.
 
     prior: None (flat), "literature" (`priors.literature_priors`), or {name: (mean, sd) | `Normal` | `StudentT`}.
     pool: for `Fits`, numbers that are normal over groups with unknown mean and spread (`lawful.pooling`).
-    steps: of each walker; the first quarter is left out.
+    steps: of each walker, three times as many where the chain has not settled; the first quarter is left out.
     Raises ImportError naming the extra without emcee, ValueError for an unknown name or a fit without a likelihood.
     """
     if isinstance(fit, Fits):
@@ -156,17 +160,31 @@ def posterior(
         raise ValueError("pool: groups learn from each other, and this is one fit: fit with by=COLUMN")
     known = _priors(fit, prior)
     density, start = _density(fit, known), _start(fit, max(walkers, 2 * len(fit.estimates) + 2), seed)
-    chain = sample(density, start, steps, seed)
-    natural = fit.model.natural(chain.reshape(-1, chain.shape[-1])).reshape(chain.shape)
-    rhat, tau = split_rhat(natural), _autocorrelation(natural)
+    natural, rhat, tau = _settle(fit, density, start, steps, seed)
     flat = natural.reshape(-1, natural.shape[-1])
     draws = flat[np.linspace(0, len(flat) - 1, min(_KEPT, len(flat))).astype(int)]
     alone = intervals(fit)
-    found = (*_convergence(fit.model.names, rhat, tau, len(chain)), *_tension(fit, known, draws, alone))
-    return Posterior(fit, fit.model.names, draws, known, alone, rhat, tau, len(chain), found)
+    found = (*_convergence(fit.model.names, rhat, tau, len(natural)), *_tension(fit, known, draws, alone))
+    return Posterior(fit, fit.model.names, draws, known, alone, rhat, tau, len(natural), found)
 
 
-def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> dict[str, Prior]:
+def _settle(
+    fit: Fit, density: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A chain of the numbers themselves (steps, walkers, p), continued where it has not settled; R-hat and tau (p,)."""
+    state: Any = start
+    natural = np.empty((0, *start.shape))
+    for turn in range(_TURNS):
+        chain, state = sample(density, state, steps * 2**turn, seed + turn)
+        natural = np.concatenate([natural, fit.model.natural(chain.reshape(-1, start.shape[1])).reshape(chain.shape)])
+        kept = natural[len(natural) // 4 :]
+        rhat, tau = split_rhat(kept), _autocorrelation(kept)
+        if _is_settled(rhat, tau, len(kept)):
+            break
+    return kept, rhat, tau
+
+
+def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> Mapping[str, Prior]:
     if not (fit.objective.squares or fit.objective.binomial):
         raise ValueError(f"a posterior needs a likelihood, and {fit.objective.name} is none: fit with log_lsq or lsq")
     if not fit.estimates:
@@ -179,34 +197,49 @@ def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> dict[str, Prior]
     for name, one in (given or {}).items():
         if name not in fit.estimates:
             raise ValueError(f"prior: the fit has no free number {name!r}; it has {', '.join(fit.estimates)}")
-        out[name] = one if isinstance(one, Normal | StudentT) else Normal(*map(float, one))
+        out[name] = one if isinstance(one, Normal | StudentT) else Normal(float(one[0]), float(one[1]))
     return out
 
 
 def _density(fit: Fit, priors: Mapping[str, Prior]) -> Callable[[np.ndarray], np.ndarray]:
     """Log posterior (rows,) at slots (rows, p), up to a constant."""
-    model, n = fit.model, fit.n
-    level = log(float(np.median(np.abs(fit.points.y))))
-    problems, how = fit.problems, fit.objective
-    centred = [i for i, s in enumerate(model.slots) if s.centre]
-    plain = [i for i, s in enumerate(model.slots) if not s.centre]
+    model, n, problems, how = fit.model, fit.n, fit.problems, fit.objective
+    boxes = [_box(fit, i) for i in range(model.size)]
 
     def log_density(theta: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
             F = objective_values(model, theta, problems, np.zeros(len(theta), int), how)
             out = -F if how.binomial else -0.5 * n * np.log(F)
-            for i in plain:  # flat on the number itself: the slope of the map from the slot comes in
-                out = out + np.log(np.abs(np.broadcast_to(model.value(i, theta)[1][i], (len(theta), 1))[:, 0]))
-            for i in centred:
-                out = np.where((theta[:, i] > level + _GONE) & (theta[:, i] < level + _LARGE), out, -np.inf)
-            if priors:
-                natural = model.natural(theta)
-                for name, one in priors.items():
-                    k = model.names.index(name)
-                    out = out + one.log_density(np.log(natural[:, k]) if k in centred else natural[:, k])
+            natural = model.natural(theta)
+            for i, (on_slot, low, high) in enumerate(boxes):
+                v = theta[:, i] if on_slot else natural[:, i]
+                out = np.where((v > low) & (v < high), out, -np.inf)
+                if not on_slot:  # flat on the number itself: the slope of the map from the slot comes in
+                    out = out + np.log(np.abs(np.broadcast_to(model.value(i, theta)[1][i], (len(theta), 1))[:, 0]))
+            for name, one in priors.items():
+                k = model.names.index(name)
+                out = out + one.log_density(np.log(natural[:, k]) if boxes[k][0] else natural[:, k])
         return np.where(np.isfinite(out), out, -np.inf)
 
     return log_density
+
+
+def _box(fit: Fit, i: int) -> tuple[bool, float, float]:
+    """Whether the prior of slot i is flat on the slot (a log) or on the number itself, and from where to where."""
+    slot = fit.model.slots[i]
+    one = next(p for p in fit.law.parameters if p.name == slot.parameter)
+    if slot.centre:
+        level = 0.0 if slot.inside else log(float(np.median(np.abs(fit.points.y))))
+        return True, level + log(1e-6), level + log(1e2)
+    if slot.kind == "above" and slot.lower == 0 and one.kind in ("location", "scale"):
+        x = np.concatenate([np.ravel(fit.points.X[v]) for v in one.on])
+        x = x[x > 0]
+        return True, log(x.min() / 1e3), log(x.max() * 1e3)
+    if slot.kind == "above" and slot.lower == 0 and one.kind == "width":
+        return True, log(1e-3), log(1e3)
+    if one.kind == "exponent":
+        return False, max(slot.lower, -5.0), min(slot.upper, 5.0)
+    return False, slot.lower, slot.upper
 
 
 def _start(fit: Fit, walkers: int, seed: int) -> np.ndarray:
@@ -227,13 +260,15 @@ def _start(fit: Fit, walkers: int, seed: int) -> np.ndarray:
     return centre + 0.5 * sd * rng.standard_normal((walkers, len(centre)))
 
 
-def sample(density: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int, seed: int) -> np.ndarray:
-    """A chain (steps left, walkers, p) from walkers (walkers, p), its first quarter left out."""
+def sample(
+    density: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A chain (steps, walkers, p) from walkers (walkers, p), and where the walkers end."""
     try:
         import emcee
     except ImportError:
         raise ImportError("a posterior needs emcee, which is not installed: pip install 'lawful[bayes]'") from None
-    rng = np.random.default_rng(seed)
+    start, rng = start.copy(), np.random.default_rng(seed)
     for _ in range(50):  # walkers that began outside the prior begin beside one that did not
         bad = ~np.isfinite(density(start))
         if not bad.any():
@@ -245,8 +280,9 @@ def sample(density: Callable[[np.ndarray], np.ndarray], start: np.ndarray, steps
     moves = [(emcee.moves.DEMove(), 0.6), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.3)]
     sampler = emcee.EnsembleSampler(*start.shape, density, vectorize=True, moves=moves)
     state = np.random.RandomState(seed).get_state()
-    sampler.run_mcmc(emcee.State(start, random_state=state), steps)
-    return sampler.get_chain(discard=steps // 4)
+    with np.errstate(all="ignore"):
+        end = sampler.run_mcmc(emcee.State(start, random_state=state), steps)
+    return sampler.get_chain(), end.coords
 
 
 def split_rhat(chain: np.ndarray) -> np.ndarray:
@@ -265,10 +301,15 @@ def _autocorrelation(chain: np.ndarray) -> np.ndarray:
     return emcee.autocorr.integrated_time(chain, tol=0)
 
 
+def _is_settled(rhat: np.ndarray, tau: np.ndarray, steps: int) -> bool:
+    return bool(np.isfinite(rhat).all() and rhat.max() < _RHAT and steps >= _TIMES * tau.max())
+
+
 def _convergence(names: Sequence[str], rhat: np.ndarray, tau: np.ndarray, steps: int) -> Iterator[Finding]:
     worst, slow = int(np.nanargmax(rhat)), int(np.nanargmax(tau))
-    told = f"{steps} steps are {steps / tau[slow]:.0f} autocorrelation times of {names[slow]}, split R-hat {rhat[worst]:.3f}"
-    if steps < _TIMES * tau[slow] or rhat[worst] > _RHAT or not np.isfinite(rhat).all():
+    times = f"{steps} steps are {steps / tau[slow]:.0f} autocorrelation times of {names[slow]}"
+    told = f"{times}, split R-hat {rhat[worst]:.3f}"
+    if not _is_settled(rhat, tau, steps):
         text = f"The chain has not settled: {told} ({names[worst]}); {_TIMES} and {_RHAT} are asked for."
         yield Finding("not_converged", "warning", text, (), "Take more steps=, or a prior on what the runs leave open.")
     else:
