@@ -42,6 +42,33 @@ def linearised(fit: Fit, theta: np.ndarray | None = None) -> tuple[np.ndarray, n
     return J[:, good] * np.sqrt(w)[:, None], fit.objective.residuals(p.y, f) * np.sqrt(w)
 
 
+def added_terms(A: np.ndarray, r: np.ndarray, extra: np.ndarray) -> tuple[float, float, int]:
+    """F test of extra columns (n, k) in a linear model with columns A (n, p): share of the RSS explained, p, k."""
+    from scipy.special import fdtrc
+
+    Q = _basis(A)
+    left = r - Q @ (Q.T @ r)
+    more = _basis(extra - Q @ (Q.T @ extra), np.abs(extra).max())
+    k, dof = more.shape[1], len(r) - Q.shape[1] - more.shape[1]
+    total = float(left @ left)
+    if k == 0 or dof <= 0 or total <= 0:
+        return 0.0, 1.0, k
+    explained = float(((more.T @ left) ** 2).sum())
+    F = explained / k / max((total - explained) / dof, 1e-300)
+    return explained / total, float(fdtrc(k, dof, F)), k
+
+
+def _basis(A: np.ndarray, size: float | None = None) -> np.ndarray:
+    """An orthonormal basis of the columns of A, each scaled to unit length first."""
+    scale = np.sqrt((A * A).sum(0))
+    floor = 1e-8 * (size * np.sqrt(len(A)) if size is not None else 1e-300)
+    A = A[:, scale > floor] / scale[scale > floor]
+    if not A.shape[1]:
+        return A
+    U, s, _ = np.linalg.svd(A, full_matrices=False)
+    return U[:, s > 1e-9 * s[0]]
+
+
 def influence(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterator[Finding]:
     """Runs that move the fit, alone or together. known: the numbers that the data determine; the others wander anyway.
 
