@@ -150,6 +150,10 @@ def compare(
 
 
 def _choices(runs: Any, choices: Any, laws: Any, objective: Any, options: dict[str, Any]) -> Sensitivity:
+    if not hasattr(runs, "frame"):  # choices are about columns under the vocabulary's names
+        from lawful.runs import read
+
+        runs = read(runs, target=options["target"])
     if any(isinstance(law, Candidate) for law in laws or ()):
         raise TypeError("choices: give laws by name or as laws; which column is N is the choice 'params'")
     if objective is not None:

@@ -139,18 +139,20 @@ def sensitivity(
 
 def _fit_all(table: Table, settings: Sequence[Mapping[str, Any]], seed: int) -> tuple[list[dict | None], list[int]]:
     """The law's values under every setting (None where it cannot be fitted), one batch per law and objective."""
-    batches: dict[tuple[Any, Any], list[int]] = {}
+    batches: dict[tuple[str, Any], list[int]] = {}
     for i, setting in enumerate(settings):
-        key = (setting.get("law", table.base.law), setting.get("objective", table.base.objective))
+        key = (word(setting.get("law", table.base.law)), setting.get("objective", table.base.objective))
         batches.setdefault(key, []).append(i)
     out: list[dict | None] = [None] * len(settings)
     n = [0] * len(settings)
-    for (given, how), rows in batches.items():
-        law, unlike = as_law(given), [{k: v for k, v in settings[i].items() if k != "compute"} for i in rows]
-        sets: dict[str, Points] = {str(s): data_of(table, law, s) for s in unlike}  # compute needs no fit of its own
+    for (_, how), rows in batches.items():
+        law = as_law(settings[rows[0]].get("law", table.base.law))
+        unlike = [{k: v for k, v in settings[i].items() if k != "compute"} for i in rows]
+        keys = [tuple(word(v) for v in s.values()) for s in unlike]  # compute needs no fit of its own
+        sets: dict[Any, Points] = {key: data_of(table, law, s) for key, s in zip(keys, unlike)}
         found = dict(zip(sets, _solve(law, list(sets.values()), objective(how), seed)))
-        for i, s in zip(rows, unlike):
-            out[i], n[i] = found[str(s)], len(sets[str(s)])
+        for i, key in zip(rows, keys):
+            out[i], n[i] = found[key], len(sets[key])
     return out, n
 
 
