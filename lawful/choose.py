@@ -1,118 +1,108 @@
-"""Which law? The one that would have forecast these runs best, from the smaller to the larger.
+"""Which law? The ones that would have forecast these runs best, from the smaller to the larger, and how much of each.
 
 Rolling origin: fit each candidate on the smallest scales, predict the rest, move the origin up, and compare the errors
-on the origins that all candidates can serve. The simplest law within a tenth of the best score is taken. Naive
-forecasts (the last value, the line through the last two points) always take part: where they win, the choice says so.
+on the origins that all candidates can serve. Laws that forecast nearly equally well share the forecast, with weights
+that are shown; the fit returned is that of the largest weight and carries the others along. Naive forecasts (the last
+value, the line through the last two points) are always scored: where they win, the choice says so. All groups of a
+table go through one batch for each law.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from lawful.findings import Finding
-from lawful.fit import Fit, Fits, fit
+from lawful.averaging import by_origin, common_origins, relative_errors, scores, typical, weights, with_siblings
+from lawful.baselines import NAIVE, last_two_points, last_value
+from lawful.candidates import Candidate, candidate, suited
+from lawful.choice import Choice, Score
+from lawful.findings import Finding, counted
+from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
-from lawful.laws import load
+from lawful.monotone import turns
 from lawful.objectives import Objective
-from lawful.points import as_labels
-from lawful.quantities import find
+from lawful.origins import Splits, backtest, rolling, scale_of
+from lawful.points import Points, as_labels, points
 
-_ORIGINS = 6  # at most so many origins
-_SLACK = 1.1  # a simpler law may be so much worse
-_LINE = 0.999  # R2 of log D on log N from which they are one variable
+__all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A law with the columns of its variables."""
-
-    law: Law
-    variables: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Score:
-    """The rolling-origin record of one candidate. error: mean absolute relative error over all held-out points."""
+class _Share:
+    """A law of the average: its candidate's name, its weight, and the fit to all points."""
 
     name: str
-    parameters: int
-    error: float
-    points: int
-    origins: tuple[int, ...]
-    why_not: str = ""
+    weight: float
+    fit: Fit
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The chosen fit, the scores of all candidates, and the reason in words."""
+@dataclass
+class _Part:
+    """One group: usable rows, scale and splits; by candidate its points, errors by origin, or why there are none."""
 
-    fit: Fit | Fits
-    scores: tuple[Score, ...]
-    reason: str
+    runs: Any
+    listed: list[Candidate]
+    target: str
     axis: str
+    scale: np.ndarray
+    y: np.ndarray
+    splits: Splits | None
+    lost: int
+    points: dict[str, Points] = field(default_factory=dict)
+    objectives: dict[str, Objective] = field(default_factory=dict)
+    errors: dict[str, np.ndarray] = field(default_factory=dict)
+    why_not: dict[str, str] = field(default_factory=dict)
 
-    def __str__(self) -> str:
-        rows = [f"{'candidate':<24}{'parameters':>11}{'error':>9}  held-out points"]
-        for s in self.scores:
-            shown = f"{s.error:>9.2%}  {s.points}" if np.isfinite(s.error) else f"{'':>9}  {s.why_not}"
-            rows.append(f"{s.name:<24}{s.parameters or '':>11}{shown}")
-        return "\n".join([self.reason, *rows])
+    @property
+    def size(self) -> dict[str, int]:
+        return {c.name: c.parameters for c in self.listed} | dict.fromkeys(NAIVE, 0)
 
 
 def choose(
     runs: Any, *, target: str | None = None, by: str | None = None, objective: str | Objective | None = None,
     seed: int = 0, candidates: Sequence[str | Law | Candidate] | None = None,
 ) -> Choice:  # fmt: skip
-    """Choose a law by rolling origin over the scale of the runs, and fit it.
+    """Choose laws by rolling origin over the scale of the runs, fit them, and say how much of each to believe.
 
-    candidates: laws to choose from (default: those that suit the table's variables). by: choose for each group.
+    candidates: laws to choose from (default: those that suit the table's variables). by: choose for each group; the
+    groups are scored together, see `averaging`.
     Raises ValueError where the table has no variable of scale, or too few points for any candidate.
     """
-    if by:
-        return _by_group(runs, by, dict(target=target, objective=objective, seed=seed, candidates=candidates))
-    listed = [_as_candidate(c) for c in candidates] if candidates else suited(runs, target)
-    axis, scale = _axis(runs, listed)
-    order = np.unique(scale)
-    made = [_errors(c, runs, scale, order, target, objective, seed) for c in listed]
-    naive = _naive(scale, np.asarray(runs[_target_name(runs, listed, target)], float), order)
-    common = _common_origins([m for m in made if m])
-    scores = [_score(_name(c), _size(c), m, common) for c, m in zip(listed, made)]
-    scores += [_score(name, 0, m, common) for name, m in naive.items()]
-    usable = [(s, c) for s, c in zip(scores, listed) if np.isfinite(s.error)]
-    if not usable:  # too few points to hold any out: the simplest law that can be fitted at all
-        return _without_test(runs, listed, scores, axis, target, objective, seed)
-    best = min(s.error for s, _ in usable)
-    near = [(s, c) for s, c in usable if s.error <= best * _SLACK + 1e-12]
-    chosen_score, chosen = min(near, key=lambda p: (p[0].parameters, p[0].error))
-    made_fit = fit(chosen.law, runs, target=target, variables=chosen.variables, objective=objective, seed=seed)
-    reason = _reason(chosen_score, scores, axis)
-    note = Finding("chosen", "note", reason)
-    warning = _naive_wins(chosen_score, scores)
-    made_fit = replace(made_fit, findings=(*made_fit.findings, note, *warning))  # type: ignore[type-var]
-    return Choice(made_fit, tuple(sorted(scores, key=lambda s: s.error)), reason, axis)
-
-
-def _by_group(runs: Any, by: str, options: dict[str, Any]) -> Choice:
-    labels = as_labels(runs[by])
-    fits, failed, scores, reasons = {}, {}, [], []
-    axis = ""
-    for label in sorted(set(labels)):
-        part = _rows(runs, np.flatnonzero(labels == label))
+    given = [candidate(c) for c in candidates] if candidates else None
+    parts, failed = {}, {}
+    for label, part in _groups(runs, by).items():
         try:
-            one = choose(part, **options)
+            parts[label] = _part(part, target, given)
         except ValueError as problem:
+            if not by:
+                raise
             failed[label] = str(problem)
-            continue
-        fits[label], axis = one.fit, one.axis
-        scores += [replace(s, name=f"{label}: {s.name}") for s in one.scores]
-        reasons.append(f"{label}: {one.reason}")
+    for name in dict.fromkeys(c.name for part in parts.values() for c in part.listed):
+        _try(name, parts, objective, seed)
+    scored, shares = _shares(parts)
+    fits, more = _fits(parts, shares, seed, getattr(runs, "fingerprint", ""))
+    failed |= more
     if not fits:
-        raise ValueError(f"no group of {by!r} can be fitted: {next(iter(failed.values()))}")
-    return Choice(Fits(by, fits, failed), tuple(scores), " ".join(reasons), axis)
+        problem = next(iter(failed.values()))
+        raise ValueError(f"no group of {by!r} can be fitted: {problem}" if by else problem)
+    told = {label: _told(parts[label], one, scored[label]) for label, one in fits.items()}
+    axis = next(iter(parts.values())).axis
+    if not by:
+        made, listed, reason = told[""]
+        return Choice(made, listed, reason, axis)
+    every = tuple(replace(s, name=f"{label}: {s.name}") for label, (_, some, _) in told.items() for s in some)
+    chosen = Fits(by, {label: made for label, (made, _, _) in told.items()}, failed)
+    return Choice(chosen, every, " ".join(f"{label}: {reason}" for label, (_, _, reason) in told.items()), axis)
+
+
+def _groups(runs: Any, by: str | None) -> dict[str, Any]:
+    if not by:
+        return {"": runs}
+    labels = as_labels(runs[by])
+    return {str(x): _rows(runs, np.flatnonzero(labels == x)) for x in sorted(set(labels))}
 
 
 def _rows(runs: Any, index: np.ndarray) -> Any:
@@ -122,179 +112,191 @@ def _rows(runs: Any, index: np.ndarray) -> Any:
     return {k: np.asarray(v)[index] for k, v in runs.items()}
 
 
-def suited(runs: Any, target: str | None = None) -> list[Candidate]:
-    """The candidates for a table: by its target and the variables of scale that vary.
-
-    Accuracies: logistics in loss or in log N, and the bounded power. Losses: Chinchilla where N and D vary apart, power
-    laws with and without constant along one axis, a law with one break from 12 points on.
-    """
-    name = target or next((n for n in ("loss", "L") if n in runs), None) or getattr(runs, "target", None)
-    quantity = find(name) if name else None
-    varying = [s for s in ("N", "N_nonemb", "D", "C", "U", "S", "x") if s in runs and _varies(runs[s])]
-    if not varying:
-        raise ValueError("auto needs a column of scale that varies: params, tokens, flops, or x; name it with columns=")
-    if quantity is not None and quantity.kind == "fraction":
-        listed = [Candidate(load("logistic_loss"), {})] if "L" in runs and _varies(runs["L"]) else []
-        listed += [Candidate(load(n), {"N": varying[0]}) for n in ("logistic_log_n", "bounded_power_accuracy")]
-        return listed
-    apart = "N" in varying and "D" in varying and not _one_line(runs["N"], runs["D"])
-    axis = "C" if apart and "C" in varying else varying[0]
-    listed = [Candidate(load("chinchilla"), {})] if apart else []
-    listed += [Candidate(load(n), {"x": axis}) for n in ("power_law", "power_law_constant")]
-    if not apart and len(np.unique(np.asarray(runs[axis], float))) >= 12:
-        listed.append(Candidate(load("bnsl_1"), {"x": axis}))
-    return listed
+def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part:
+    """What is to be chosen for one group; ValueError where it has no scale or no outcome."""
+    listed = given or suited(runs, target)
+    name = target or points(listed[0].law, runs, variables=listed[0].variables).target
+    axis, scale = _scale(runs, given)
+    y = np.asarray(runs[name], float)
+    kept = np.isfinite(y) & np.isfinite(scale) & (scale > 0)
+    if not kept.any():
+        raise ValueError(f"no row has both {name} and {axis}")
+    scale, y, lost = scale[kept], y[kept], int((~kept).sum())
+    try:
+        splits = rolling(scale, axis)
+    except ValueError:
+        splits = None
+    return _Part(_rows(runs, np.flatnonzero(kept)), listed, name, axis, scale, y, splits, lost)
 
 
-def _varies(column: Any) -> bool:
-    x = np.asarray(column, float) if np.asarray(column).dtype != object else np.array([])
-    x = x[np.isfinite(x) & (x > 0)]
-    return len(x) > 0 and x.max() > 1.05 * x.min()
+def _scale(runs: Any, given: list[Candidate] | None) -> tuple[str, np.ndarray]:
+    """The scale of the table; where the candidates are curves along one column, that column (losses fall)."""
+    alone = given is not None and all(len(c.law.variables) == 1 and not c.law.arrays for c in given)
+    if not alone:
+        return scale_of(runs)
+    first = points(given[0].law, runs, target=next(iter(runs)) if isinstance(runs, Mapping) else None,
+                   variables=given[0].variables).columns[given[0].law.variables[0]]  # fmt: skip
+    x = np.asarray(runs[first], float)
+    return (f"falling {first}", 1 / x) if first in ("L", "loss", "bpb") else (first, x)
 
 
-def _one_line(N: Any, D: Any) -> bool:
-    a, b = np.log(np.asarray(N, float)), np.log(np.asarray(D, float))
-    good = np.isfinite(a) & np.isfinite(b)
-    return bool(np.corrcoef(a[good], b[good])[0, 1] ** 2 > _LINE)
-
-
-def _as_candidate(given: str | Law | Candidate) -> Candidate:
-    return given if isinstance(given, Candidate) else Candidate(load(given) if isinstance(given, str) else given, {})
-
-
-def _name(c: Candidate) -> str:
-    x = c.variables.get("x")
-    return f"{c.law.name}({x})" if x else c.law.name
-
-
-def _size(c: Candidate) -> int:
-    return len(c.law.parameters)
-
-
-def _axis(runs: Any, listed: Sequence[Candidate]) -> tuple[str, np.ndarray]:
-    """The scale along which the origin moves: compute where it is known or 6ND, else the candidates' own variable."""
-    if any(len(c.law.variables) > 1 for c in listed):
-        if "C" in runs:
-            return "C", np.asarray(runs["C"], float)
-        if "N" in runs and "D" in runs:
-            return "6ND", 6 * np.asarray(runs["N"], float) * np.asarray(runs["D"], float)
-    variable = listed[0].law.variables[0]
-    column = listed[0].variables.get(variable, variable)
-    scale = np.asarray(runs[column], float)
-    return column, -scale if column in ("L", "loss") else scale  # smaller losses come later
-
-
-def _target_name(runs: Any, listed: Sequence[Candidate], target: str | None) -> str:
-    from lawful.points import points
-
-    return target or points(listed[0].law, runs, variables=listed[0].variables).target
-
-
-def _origins(order: np.ndarray) -> list[int]:
-    """How many of the distinct scales to fit on: at most six origins, from two scales or a third of them on."""
-    last = len(order) - 1
-    first = 2 if last < 8 else max(2, len(order) // 3)
-    return sorted(set(np.linspace(first, last, min(_ORIGINS, last - first + 1)).astype(int))) if last >= first else []
-
-
-Errors = dict[int, np.ndarray]  # absolute relative errors of the held-out points, by origin
-
-
-def _errors(
-    c: Candidate, runs: Any, scale: np.ndarray, order: np.ndarray, target: str | None,
-    objective: str | Objective | None, seed: int,
-) -> Errors:  # fmt: skip
-    out: Errors = {}
-    for k in _origins(order):
-        seen, later = np.flatnonzero(scale < order[k]), np.flatnonzero(scale >= order[k])
-        try:
-            made = fit(c.law, _rows(runs, seen), target=target, variables=c.variables, objective=objective, seed=seed)
-        except ValueError:
+def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | None, seed: int) -> None:
+    """Backtest one candidate in all groups that list it, in one batch for each objective."""
+    ready: dict[str, list[_Part]] = {}
+    law = None
+    for part in parts.values():
+        one = next((c for c in part.listed if c.name == name), None)
+        if one is None:
             continue
-        assert isinstance(made, Fit)
-        there = _points_of(made, runs, later)
-        predicted = made.at_points(there[0])
-        with np.errstate(all="ignore"):
-            error = np.abs(predicted / there[1] - 1)
-        if np.isfinite(error).all():
-            out[k] = error
+        try:
+            law = one
+            chosen = default_objective(one.law, part.runs, part.target, objective)
+            data = points(one.law, part.runs, target=part.target, variables=one.variables, items=chosen.binomial)
+        except ValueError as problem:
+            part.why_not[name] = str(problem)
+            continue
+        if len(data) < len(part.y):
+            part.why_not[name] = f"{len(part.y) - len(data)} rows lack its variables"
+            continue
+        part.points[name], part.objectives[name] = data, chosen
+        if part.splits is None:
+            part.why_not[name] = "too few scales to hold any out"
+        else:
+            ready.setdefault(chosen.name, []).append(part)
+    for some in ready.values():
+        assert law is not None
+        splits = [part.splits for part in some if part.splits is not None]
+        made = backtest(law.law, [part.points[name] for part in some], splits,
+                        objective=some[0].objectives[name], settings=law.settings(seed))  # fmt: skip
+        for part, record in zip(some, made):
+            part.errors[name] = by_origin(relative_errors(part.y, record.predicted), record.splits)
+            if not np.isfinite(part.errors[name]).any():
+                part.why_not[name] = next(filter(None, record.why_not), "not finite at the points held out")
+
+
+def _shares(parts: Mapping[str, _Part]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
+    """Scores by group and candidate, naive forecasts among them, and the weights of the laws."""
+    scored = {}
+    for label, part in parts.items():
+        if part.splits is None:
+            scored[label] = {}
+            continue
+        for name, naive in (("last value", last_value), ("last two points", last_two_points)):
+            found = relative_errors(part.y, naive(part.scale, part.y, part.splits))
+            part.errors[name] = by_origin(found, part.splits)
+        scored[label] = scores(part.errors, part.splits, [n for n in part.errors if n not in NAIVE])
+    if len(parts) > 1:
+        scored = with_siblings(scored)
+    shares = {}
+    for label, part in parts.items():
+        laws = {name: v for name, v in scored[label].items() if name not in NAIVE}
+        shares[label] = weights(laws, part.size)
+    return scored, shares
+
+
+def _fits(
+    parts: Mapping[str, _Part], shares: dict[str, dict[str, float]], seed: int, fingerprint: str
+) -> tuple[dict[str, list[_Share]], dict[str, str]]:
+    """The laws of each group's average, fitted to all its points, each law in one batch; the largest weight first."""
+    made: dict[tuple[str, str], Fit] = {}
+    for name in dict.fromkeys(n for share in shares.values() for n in share):
+        using = {label: parts[label] for label, share in shares.items() if name in share}
+        made |= _fit_many(name, using, seed, fingerprint)
+    fits, failed = {}, {}
+    for label, part in parts.items():
+        found = [_Share(name, w, made[name, label]) for name, w in shares[label].items() if (name, label) in made]
+        if not found:  # nothing could be tested: the simplest law that can be fitted at all
+            simple = sorted(part.points, key=lambda n: part.size[n])
+            made_so = (_fit_many(n, {label: part}, seed, fingerprint) for n in simple)
+            found = [_Share(name, 0.0, one) for some in made_so for (name, _), one in some.items()][:1]
+        if found:
+            total = sum(s.weight for s in found) or 1.0
+            fits[label] = [replace(s, weight=s.weight / total) for s in found]
+        else:
+            failed[label] = next(iter(part.why_not.values()), "no candidate can be fitted")
+    return fits, failed
+
+
+def _fit_many(name: str, parts: Mapping[str, _Part], seed: int, fingerprint: str) -> dict[tuple[str, str], Fit]:
+    """One law fitted to several groups; where one of them stops the batch, each by itself."""
+    out = {}
+    batches: dict[str, list[str]] = {}
+    for label, part in parts.items():
+        batches.setdefault(part.objectives[name].name, []).append(label)
+    for labels in batches.values():
+        for some in (labels, *([label] for label in labels)):
+            left = [label for label in some if (name, label) not in out]
+            sets = [parts[label].points[name] for label in left]
+            if not sets:
+                continue
+            first = parts[left[0]]
+            one = next(c for c in first.listed if c.name == name)
+            settings = replace(one.settings(seed), law_reference=reference(one.law))
+            prints = [f"{fingerprint}:{label}" if label else fingerprint for label in left]
+            try:
+                made = fit_sets(one.law, sets, first.objectives[name], settings, None, None, prints)
+            except ValueError as problem:
+                first.why_not[name] = str(problem)
+                continue
+            out |= {(name, label): fit for label, fit in zip(left, made)}
     return out
 
 
-def _points_of(made: Fit, runs: Any, rows: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    columns = made.points.columns
-    X = {v: np.asarray(runs[columns[v]], float)[rows] for v in made.law.variables}
-    return X, np.asarray(runs[made.points.target], float)[rows]
+def _told(part: _Part, fits: list[_Share], scored: Mapping[str, float]) -> tuple[Fit, tuple[Score, ...], str]:
+    """The fit with its company and its findings, the scores, and the reason in words."""
+    weight = {s.name: s.weight for s in fits}
+    main = fits[0]
+    listed = [_one_score(part, name, weight.get(name, 0.0)) for name in part.size]
+    listed.sort(key=lambda s: (s.error, -s.weight, s.parameters))
+    if weight[main.name] == 0:
+        reason = f"{main.name} is the simplest candidate; there are too few points to test it on larger scales."
+        notes = [Finding("untested", "warning", reason, (), "Add runs at other scales.")]
+    else:
+        reason = _reason(part, fits, listed)
+        notes = [Finding("chosen", "note", reason), *_naive_wins(fits, scored)]
+    if part.lost:
+        text = f"{counted(part.lost, 'row')} without {part.target} or {part.axis} were left out."
+        notes.append(Finding("incomplete_points", "warning", text, (), "Fill the cells, or select rows with where=."))
+    if all(len(c.law.variables) == 1 for c in part.listed):
+        notes += turns(part.scale, part.y, part.axis, part.target)
+    others = tuple((s.weight, s.fit) for s in fits[1:])
+    return replace(main.fit, others=others, findings=(*main.fit.findings, *notes)), tuple(listed), reason
 
 
-def _naive(scale: np.ndarray, y: np.ndarray, order: np.ndarray) -> dict[str, Errors]:
-    """The last value (of the best run at the largest scale seen), and the log-log line through the last two scales."""
-    last: Errors = {}
-    line: Errors = {}
-    positive = order.min() > 0 and y.min() > 0
-    for k in _origins(order):
-        later = scale >= order[k]
-        a, b = (float(np.median(y[scale == order[i]])) for i in (k - 2, k - 1))
-        last[k] = np.abs(b / y[later] - 1)
-        if positive:
-            slope = np.log(b / a) / np.log(order[k - 1] / order[k - 2])
-            with np.errstate(over="ignore"):
-                line[k] = np.abs(b * (scale[later] / order[k - 1]) ** slope / y[later] - 1)
-    return {"last value": last, "last two points": line} if positive else {"last value": last}
+def _one_score(part: _Part, name: str, weight: float) -> Score:
+    size, why = part.size[name], part.why_not.get(name, "too few points before the first origin")
+    if part.splits is None or name not in part.errors:
+        return Score(name, size, np.inf, 0, (), why)
+    at = common_origins([e for n, e in part.errors.items() if n not in NAIVE])
+    error = typical(part.errors[name], part.splits, at)
+    if not np.isfinite(error):
+        return Score(name, size, np.inf, 0, (), why)
+    seen = tuple(int(k) for k in part.splits.seen.sum(1)[at])
+    return Score(name, size, error, int(part.splits.held[at].sum()), seen, "", weight)
 
 
-def _common_origins(made: Sequence[Errors]) -> tuple[int, ...]:
-    """The origins that every candidate serves; a candidate that shares none with the simplest is left aside."""
-    if not made:
-        return ()
-    widest = max(made, key=len)
-    shared = set(widest)
-    for m in made:
-        if shared & set(m):
-            shared &= set(m)
-    return tuple(sorted(shared))
-
-
-def _score(name: str, size: int, made: Errors, common: tuple[int, ...]) -> Score:
-    if not common or not set(common) <= set(made):
-        return Score(name, size, np.inf, 0, (), "too few points before the first origin" if not made else "not finite")
-    errors = np.concatenate([made[k] for k in common])
-    return Score(name, size, float(errors.mean()), len(errors), common)
-
-
-def _without_test(
-    runs: Any, listed: Sequence[Candidate], scores: Sequence[Score], axis: str, target: str | None,
-    objective: str | Objective | None, seed: int,
-) -> Choice:  # fmt: skip
-    problem: ValueError | None = None
-    for c in sorted(listed, key=_size):
-        try:
-            made = fit(c.law, runs, target=target, variables=c.variables, objective=objective, seed=seed)
-        except ValueError as error:
-            problem = error
-            continue
-        reason = f"{_name(c)} is the simplest candidate; there are too few points to test it on larger scales."
-        note = Finding("untested", "warning", reason, (), "Add runs at other scales.")
-        return Choice(replace(made, findings=(*made.findings, note)), tuple(scores), reason, axis)  # type: ignore[type-var]
-    raise problem or ValueError("auto: no candidate can be fitted")
-
-
-def _reason(chosen: Score, scores: Sequence[Score], axis: str) -> str:
-    others = [s for s in scores if s.name != chosen.name and np.isfinite(s.error)]
-    listed = ", ".join(f"{s.name} {s.error:.2%}" for s in sorted(others, key=lambda s: s.error))
+def _reason(part: _Part, fits: list[_Share], listed: Sequence[Score]) -> str:
+    by_name = {s.name: s for s in listed}
+    main = by_name[fits[0].name]
+    rest = [s for s in listed if s.name not in {f.name for f in fits} and np.isfinite(s.error)]
+    rest.sort(key=lambda s: s.name not in NAIVE)
+    shared = ", ".join(f"{s.name} {s.weight:.0%} (error {by_name[s.name].error:.2%})" for s in fits)
+    said = f"{main.name} was chosen" if len(fits) == 1 else f"{main.name} leads an average of {len(fits)} laws"
+    others = ", ".join(f"{s.name} {s.error:.2%}" for s in rest[:6])
     return (
-        f"{chosen.name} was chosen by rolling origin over {axis}: mean error {chosen.error:.2%} on {chosen.points} "
-        f"held-out points" + (f" ({listed})." if listed else ".")
-    )
+        f"{said} by rolling origin over {part.axis}, {main.points} held-out points: {shared}"
+        + (f"; left out: {others}" if others else "") + "."
+    )  # fmt: skip
 
 
-def _naive_wins(chosen: Score, scores: Sequence[Score]) -> list[Finding]:
-    naive = [s for s in scores if s.parameters == 0 and s.error < chosen.error * _SLACK]
-    if not naive:
+def _naive_wins(fits: list[_Share], scored: Mapping[str, float]) -> list[Finding]:
+    """A naive forecast scored better than every law of the average."""
+    naive = {name: scored[name] for name in NAIVE if np.isfinite(scored.get(name, np.inf))}
+    best = min(scored[s.name] for s in fits)
+    if not naive or min(naive.values()) >= best:
         return []
-    best = min(naive, key=lambda s: s.error)
+    winner = min(naive, key=lambda name: naive[name])
     return [Finding(
-        "naive_wins", "warning",
-        f"No law forecast these runs clearly better than the {best.name}: {best.error:.2%} against {chosen.error:.2%}.",
-        (), "Do not extrapolate on this law alone.",
+        "naive_wins", "warning", f"No law forecast these runs better than the {winner}: relative score "
+        f"{naive[winner]:.2f} against {best:.2f}.", (), "Do not extrapolate on these laws alone.",
     )]  # fmt: skip

@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from lawful.averaging import by_origin, common_origins, relative_errors, scores, weights
 from lawful.baselines import NAIVE, last_two_points, last_value
-from lawful.choose import Candidate, suited
+from lawful.candidates import Candidate, candidate, suited
 from lawful.duels import Duel, duels
 from lawful.findings import Finding
 from lawful.fit import Fit, fit
 from lawful.information import NAMES, Information, information
 from lawful.law import Law
-from lawful.laws import load
 from lawful.objectives import Objective
 from lawful.origins import Splits, backtest, rolling, scale_of
 from lawful.points import as_labels
@@ -37,6 +37,8 @@ class Standing:
     """One law, or one forecast without a law (parameters 0, no fit).
 
     error: mean absolute relative error on the held-out points of the origins that all can serve; nan without them.
+    score: the same over origins of unequal reach, relative to the usual law's (`averaging.scores`); laws are ranked by
+    it. weight: in the average that `choose` would forecast with.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Standing:
     fit: Fit | None = None
     information: Information | None = None
     why_not: str = ""
+    score: float = np.nan
+    weight: float = 0.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,7 +75,13 @@ class Comparison:
         if not self.standings and self.choices is not None:
             return self.choices.table()
         rows = [
-            {"law": s.name, "parameters": s.parameters, "error": s.error, "residual_sd": s.fit.sigma if s.fit else None}
+            {
+                "law": s.name,
+                "parameters": s.parameters,
+                "error": s.error,
+                "weight": s.weight,
+                "residual_sd": s.fit.sigma if s.fit else None,
+            }
             | {c: _criterion(s, c) for c in NAMES}
             | {"remark": s.why_not or "; ".join(_refused(s))}
             for s in self.standings
@@ -186,20 +196,12 @@ def _rows(runs: Any, index: np.ndarray) -> Any:
 def _candidates(runs: Any, laws: Any, target: str | None, variables: Mapping[str, str]) -> list[Candidate]:
     if laws is None:
         return suited(runs, target)
-    laws = [laws] if isinstance(laws, str | Law | Candidate) else laws
     listed = []
-    for one in laws:
-        if isinstance(one, Candidate):
-            listed.append(one)
-            continue
-        law = load(one) if isinstance(one, str) else one
-        listed.append(Candidate(law, {v: c for v, c in variables.items() if v in law.variables}))
+    for one in [laws] if isinstance(laws, str | Law | Candidate) else laws:
+        c = candidate(one)
+        own = {v: x for v, x in variables.items() if v in c.law.variables}
+        listed.append(replace(c, variables={**own, **c.variables}))
     return listed
-
-
-def _name(c: Candidate) -> str:
-    own = ", ".join(str(x) for v, x in c.variables.items() if v != x)
-    return f"{c.law.name}({own})" if own else c.law.name
 
 
 def _laws(
@@ -212,13 +214,18 @@ def _laws(
         raise ValueError(f"compare: no law can be fitted: {next(iter(why.values()))}")
     name, scale = scale_of(runs, axis)
     first = next(iter(fits.values()))
-    rows = np.asarray(getattr(runs, "rows", np.arange(1, len(scale) + 1)))
-    scale = scale[np.searchsorted(rows, first.points.rows)] if len(rows) != first.n else scale
-    errors, splits, untested = _errors(fits, scale, name, seed)
-    standings = [_standing(k, f, errors) for k, f in fits.items()]
-    standings += [Standing(k, 0, errors[k]) for k in NAIVE if k in errors]
-    standings += [Standing(k, 0, np.nan, why_not=reason) for k, reason in why.items()]
-    standings.sort(key=lambda s: (not np.isfinite(s.error), s.error if np.isfinite(s.error) else 0, s.fit is None))
+    at = dict(zip(map(int, getattr(runs, "rows", range(1, len(scale) + 1))), scale))
+    scale = np.array([at[int(row)] for row in first.points.rows])
+    errors, scored, splits, untested = _errors(fits, scale, name)
+    size = {k: len(f.estimates) for k, f in fits.items()}
+    weight = weights({k: scored.get(k, np.inf) for k in fits}, size)
+    standings = [
+        Standing(k, size[k], errors.get(k, np.nan), f, information(f), "", scored.get(k, np.inf), weight.get(k, 0.0))
+        for k, f in fits.items()
+    ]
+    standings += [Standing(k, 0, errors.get(k, np.nan), score=scored[k]) for k in NAIVE if k in scored]
+    standings += [Standing(k, 0, np.nan, why_not=reason, score=np.inf) for k, reason in why.items()]
+    standings.sort(key=lambda s: (s.score, s.fit is None, s.parameters))
     best = next(s for s in standings if s.fit is not None)
     met = duels(best.name, {s.name: s.fit for s in standings if s.fit is not None}, draws, seed)
     verdicts = [Finding("duel", "note", duel.sentence) for duel in met]
@@ -239,12 +246,15 @@ def _fitted(
         why: dict[str, str] = {}
         for c in listed:
             try:
-                made = fit(c.law, runs, target=target, variables=c.variables, objective=objective, seed=seed)
+                made = fit(
+                    c.law, runs, target=target, variables=c.variables, objective=objective, seed=seed, fixed=c.fixed,
+                    tied=c.tied, bounds=c.bounds,
+                )  # fmt: skip
             except ValueError as problem:
-                why[_name(c)] = str(problem)
+                why[c.name] = str(problem)
                 continue
             assert isinstance(made, Fit)
-            fits[_name(c)] = made
+            fits[c.name] = made
         used = [set(map(int, f.points.rows)) for f in fits.values()]
         if not used or all(u == used[0] for u in used):
             break
@@ -254,41 +264,43 @@ def _fitted(
 
 
 def _errors(
-    fits: Mapping[str, Fit], scale: np.ndarray, axis: str, seed: int
-) -> tuple[dict[str, float], Splits | None, list[Finding]]:
-    """Mean absolute relative error of every law and naive forecast on the origins that all fitted laws can serve."""
+    fits: Mapping[str, Fit], scale: np.ndarray, axis: str
+) -> tuple[dict[str, float], dict[str, float], Splits | None, list[Finding]]:
+    """Mean absolute relative errors and scores of laws and naive forecasts, on the origins that the laws can serve."""
     try:
         splits = rolling(scale, axis)
     except ValueError as problem:
         text = f"No law could be tested on larger scales: {problem}."
-        return {}, None, [Finding("untested", "warning", text, (), "Add runs at other scales.")]
+        return {}, {}, None, [Finding("untested", "warning", text, (), "Add runs at other scales.")]
     y = next(iter(fits.values())).points.y
     said = {
         name: backtest(f.law, [f.points], [splits], objective=f.objective, settings=f.settings)[0].predicted
         for name, f in fits.items()
     }
-    served = {k: np.array([np.isfinite(p[h]).all() for p, h in zip(v, splits.held)]) for k, v in said.items()}
-    common = np.logical_and.reduce(list(served.values()))
-    found = []
-    if not common.any():
-        text = "No origin leaves enough points to fit every law before it, so their errors cannot be compared."
-        return {}, None, [Finding("untested", "warning", text, (), "Compare laws with fewer parameters, or add runs.")]
-    if not common.all():
-        few = ", ".join(k for k, own in served.items() if not own.all())
-        text = f"{int((~common).sum())} of {len(common)} origins are left out: there {few} cannot be fitted."
-        found.append(Finding("origins_left_out", "note", text))
     said |= {"last value": last_value(scale, y, splits), "last two points": last_two_points(scale, y, splits)}
-    held = splits.held[common]
-    errors = {k: float(np.abs(p[common] / y - 1)[held].mean()) for k, p in said.items()}
-    return errors, splits.take(np.flatnonzero(common)), found
-
-
-def _standing(name: str, fit: Fit, errors: Mapping[str, float]) -> Standing:
-    return Standing(name, len(fit.estimates), errors.get(name, np.nan), fit, information(fit))
+    tables = {k: by_origin(relative_errors(y, p), splits) for k, p in said.items()}
+    at = common_origins([tables[k] for k in fits])
+    if not len(at):
+        text = "No origin leaves enough points to fit a law before it, so errors cannot be compared."
+        return (
+            {},
+            {},
+            None,
+            [Finding("untested", "warning", text, (), "Compare laws with fewer parameters, or add runs.")],
+        )
+    found = []
+    if len(at) < len(splits):
+        few = ", ".join(k for k in fits if not np.isfinite(tables[k]).all())
+        text = f"{len(splits) - len(at)} of {len(splits)} origins are left out: there {few} cannot be fitted."
+        found.append(Finding("origins_left_out", "note", text))
+    used, scored = splits.take(at), scores(tables, splits, list(fits))
+    with np.errstate(all="ignore"):
+        errors = {k: float(np.abs(p[at] / y - 1)[used.held].mean()) for k, p in said.items()}
+    return {k: e for k, e in errors.items() if np.isfinite(scored[k])}, scored, used, found
 
 
 def _baseline(standings: Sequence[Standing], best: Standing) -> Iterator[Finding]:
-    naive = [s for s in standings if s.name in NAIVE and s.error < best.error]
+    naive = [s for s in standings if s.name in NAIVE and s.score < best.score]
     if naive:
         errors = f"{naive[0].error:.2%} against {best.error:.2%}"
         text = f"No law forecast these runs better than the {naive[0].name}: {errors}."
@@ -320,9 +332,10 @@ def _law_lines(made: Comparison) -> list[str]:
         f"errors on {made.held} points beyond {made.origins} origins in {made.axis}" if made.origins else "not tested"
     )
     lines = [f"{made.n} points; {tested}", ""]
-    lines.append(f"{'law':<32}{'numbers':>8}{'error':>9}" + "".join(f"{c + ' +':>10}" for c in shown))
+    lines.append(f"{'law':<32}{'numbers':>8}{'error':>9}{'weight':>8}" + "".join(f"{c + ' +':>10}" for c in shown))
     for s in made.standings:
         error = f"{s.error:>9.2%}" if np.isfinite(s.error) else f"{'':>9}"
+        error += f"{s.weight:>8.2f}" if s.weight else f"{'':>8}"
         cells = []
         for c in shown:
             value, base = _criterion(s, c), least[c]

@@ -49,6 +49,7 @@ class Fit:
     F: the objective at the optimum. sigma: residual standard deviation with n - p degrees of freedom, in the
     space of the objective (relative for log objectives). covariance (p, p): of the estimates.
     points: the data. search: starts, agreement, other optima. findings: what is doubtful, in words.
+    others: laws that share its forecasts, each with its weight (the rest is this law's own), as `choose` found.
     """
 
     law: Law
@@ -65,6 +66,7 @@ class Fit:
     settings: Settings
     fingerprint: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[float, Fit], ...] = ()
 
     @property
     def n(self) -> int:
@@ -193,10 +195,10 @@ def fit(
         raise TypeError(f"law is {law!r}; it must be a Law (decorate the function with @lawful.law()), or a name")
     own = next((p.by for p in law.parameters if p.by is not None), None)
     by = by if by is not None else own
-    chosen = _default_objective(law, runs, target, objective)
+    chosen = default_objective(law, runs, target, objective)
     settings = Settings(
         dict(fixed or {}), dict(tied or {}), dict(bounds or {}), tuple(shared) if shared is not None else None,
-        seed, protocol or "", _reference(law),
+        seed, protocol or "", reference(law),
     )  # fmt: skip
     data = points(law, runs, target=target, variables=variables, by=by, items=chosen.binomial)
     fingerprint = getattr(runs, "fingerprint", "")
@@ -211,7 +213,7 @@ def fit(
         if given is not None:
             raise ValueError("starts are for one fit: select a group with where=, or leave them out")
         return _fit_groups(law, data, chosen, settings, count, fingerprint)
-    return _fit_all(law, [data], chosen, settings, given, count, [fingerprint])[0]
+    return fit_sets(law, [data], chosen, settings, given, count, [fingerprint])[0]
 
 
 def _fit_by_protocol(
@@ -235,17 +237,17 @@ def _only(by: Any) -> str | None:
     return names[0]
 
 
-def _reference(law: Law) -> str:
+def reference(law: Law) -> str:
     if law.module.startswith("lawful.laws"):
         return law.name
     path = getattr(getattr(law.function, "__code__", None), "co_filename", "")
     return f"{path}:{law.name}" if path.endswith(".py") else ""
 
 
-def _default_objective(law: Law, runs: Any, target: str | None, given: str | Objective | None) -> Objective:
+def default_objective(law: Law, runs: Any, target: str | None, given: str | Objective | None) -> Objective:
+    """The objective of a fit; any part of a task's column, such as lambada/acc/0, can say what it measures."""
     if given is not None:
         return objective(given)
-    # a task's column may be called lambada/acc/0: any of its parts can say what it measures
     quantity = next(filter(None, map(find_quantity, (target or law.predicts).split("/"))), None)
     if quantity is not None and quantity.kind == "fraction":
         return objective("binomial" if "items" in runs and quantity.symbol == "accuracy" else "lsq")
@@ -293,13 +295,13 @@ def _fit_groups(
         raise ValueError(f"no group of {data.by!r} can be fitted: {next(iter(failed.values()))}")
     prints = [f"{fingerprint}:{label}" for label in sets]
     try:
-        fits = _fit_all(law, list(sets.values()), chosen, settings, None, count, prints)
+        fits = fit_sets(law, list(sets.values()), chosen, settings, None, count, prints)
         return Fits(data.by, dict(zip(sets, fits)), failed)
     except ValueError:  # one group stops the batch: each by itself, so that only that one is named
         made = {}
         for (label, one), its_print in zip(sets.items(), prints):
             try:
-                made[label] = _fit_all(law, [one], chosen, settings, None, count, [its_print])[0]
+                made[label] = fit_sets(law, [one], chosen, settings, None, count, [its_print])[0]
             except ValueError as problem:
                 failed[label] = str(problem)
     if not made:
@@ -315,7 +317,7 @@ def _check_enough(model: Model, data: Points) -> None:
         )
 
 
-def _fit_all(
+def fit_sets(
     law: Law, sets: list[Points], chosen: Objective, settings: Settings,
     given: Sequence[Mapping[str, Any]] | None, count: int | None, fingerprints: list[str],
 ) -> list[Fit]:  # fmt: skip

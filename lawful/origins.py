@@ -13,14 +13,14 @@ processes (loky) or to a cluster (dask), with the same result to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lawful.batch import joined, problems_of
-from lawful.fit import Settings, bind_points
+from lawful.batch import joined, problems_of, with_group
+from lawful.fit import Fit, Settings, bind_points
 from lawful.law import Law
 from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
@@ -29,6 +29,9 @@ from lawful.quantities import did_you_mean
 from lawful.search import final, find, starts_for
 from lawful.solve import BLOCK, Problems, jacobian
 
+SIZES = ("N", "N_act", "N_nonemb", "N_nv", "N_act_nonemb")  # columns of scale, the usual first
+DATA = ("D", "S", "step", "H", "examples", "D_f")
+AXES = (*SIZES, *DATA, "C", "U", "x", "gpu_hours", "w", "depth", "V")
 _ORIGINS = 6  # at most so many origins
 _CHUNK = 64  # problems that are solved together; part of the result's definition, not a setting
 _SCHEDULE = ((24, 8), (8, 24), (3, 300))  # rows kept and iterations: hundreds of small problems, not one hard one
@@ -85,21 +88,38 @@ class Record:
 
 
 def scale_of(runs: Any, axis: str | None = None) -> tuple[str, np.ndarray]:
-    """The scale along which points are held out: a column, "6ND", or by default the first of C, 6ND, N, D, step, x.
+    """The scale along which points are held out, and its values (n,).
 
+    axis: a column, "6ND", or a product such as "N*step". Default: C where it varies, else size times data where both
+    vary (6ND for params and tokens), else the first column of scale that varies.
     Raises ValueError where the table lacks it.
     """
     if axis is None:
-        found = ("C", "N" if "D" not in runs else "6ND", "D", "N_nonemb", "N_act", "S", "step", "x")
-        axis = next((a for a in found if (a in runs if a != "6ND" else "N" in runs)), None)
+        size, data = (next((s for s in some if s in runs and varies(runs[s])), None) for some in (SIZES, DATA))
+        other = next((s for s in AXES if s in runs and varies(runs[s])), None)
+        both = {("N", "D"): "6ND"}.get((size, data), f"{size}*{data}") if size and data else None
+        axis = "C" if "C" in runs and varies(runs["C"]) else both or other
         if axis is None:
-            raise ValueError("the table has no column of scale (params, tokens, flops, step or x); name one with axis=")
+            raise ValueError(
+                "the table has no column of scale that varies (params, tokens, flops, step or x); name one with axis="
+            )
     if axis == "6ND":
         return axis, 6 * np.asarray(runs["N"], float) * np.asarray(runs["D"], float)
+    if axis not in runs and "*" in axis:
+        return axis, np.prod([scale_of(runs, part.strip())[1] for part in axis.split("*")], axis=0)
     if axis not in runs:
         have = list(runs.frame.columns) if hasattr(runs, "frame") else list(runs)
         raise ValueError(f"axis: the table has no column {axis!r}{did_you_mean(axis, have)}")
     return axis, np.asarray(runs[axis], float)
+
+
+def varies(column: Any) -> bool:
+    """Whether a column holds positive numbers that are more than 5 % apart."""
+    x = np.asarray(column)
+    if x.dtype == object or x.ndim != 1 or x.dtype.kind not in "iuf":
+        return False
+    x = x[np.isfinite(x)]
+    return len(x) > 0 and bool(x.min() > 0 and x.max() > 1.05 * x.min())
 
 
 def rolling(scale: np.ndarray, axis: str = "scale", *, most: int = _ORIGINS, least: int = 2) -> Splits:
@@ -275,6 +295,18 @@ def _errors(J: np.ndarray, r: np.ndarray, w: np.ndarray, size: int) -> tuple[np.
     root = np.where(keep, 1 / np.where(keep, s, 1.0), 0.0)[:, :, None] * V / length[:, None]
     se = sigma[:, None] * np.sqrt((np.matmul(root, J) ** 2).sum(1))
     return np.where((dof > 0)[:, None], se, np.inf), sigma, dof
+
+
+def errors_at(fit: Fit, X: Mapping[str, np.ndarray], group: np.ndarray | None = None) -> np.ndarray:
+    """Standard error (m,) of a fit at new points, as `backtest` gives it: in the space of the objective."""
+    p = fit.points
+    old, new = with_group(p.X, p, p.group), with_group(X, p, group)
+    both = {v: np.concatenate([x, new[v]], axis=-1) for v, x in old.items()}
+    m = both[next(iter(both))].shape[-1] - len(p)
+    problems = Problems(both, np.ones(len(p) + m), np.concatenate([p.w, np.zeros(m)])[None])
+    f, J = _evaluated(fit.model, fit.theta[None], problems, fit.objective)
+    r = np.concatenate([fit.residuals, np.zeros(m)])[None]
+    return _errors(J, r, problems.W, fit.model.size)[0][0, len(p) :]
 
 
 def _record(law: Law, splits: Splits, answers: list[_Answer], log: bool) -> Record:

@@ -88,10 +88,8 @@ def _held_by(fit: Fit, at: Any, name: str) -> Any:
             if all(c in table for c in column)
             else None
         )
-    for candidate in (name, column, quantity.column if quantity else name):
-        if candidate in table:
-            return table[candidate]
-    return None
+    known = [q.column for q in (quantity, find(str(column))) if q]  # a law's x fitted on N is the column params
+    return next((table[c] for c in (name, column, *known) if c in table), None)
 
 
 def _from_table(fit: Fit, at: Any, name: str) -> Any:

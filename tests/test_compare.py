@@ -6,7 +6,7 @@ import pytest
 
 import lawful
 from lawful import datasets
-from lawful.choose import Candidate
+from lawful.candidates import Candidate
 from lawful.compare import Comparison, Comparisons
 from lawful.information import information
 from lawful.law import coefficient, law
@@ -158,7 +158,7 @@ def test_two_laws_are_ranked_tested_and_told(two_ways):
     assert isinstance(made, Comparison)
     assert made.standings[0].name == "chinchilla" and made.standings[0].error < 0.01
     said = {d.other: d.sentence for d in made.duels}
-    assert said["kaplan_nd(N)"].startswith("kaplan_nd(N) is rejected in favour of chinchilla")
+    assert said["kaplan_nd"].startswith("kaplan_nd is rejected in favour of chinchilla")
     assert "chinchilla contains power_law(N)" in said["power_law(N)"] and "no textbook test" in said["power_law(N)"]
     assert {"last value", "last two points"} <= {s.name for s in made.standings}
     frame = made.table()

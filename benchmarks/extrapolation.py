@@ -1,0 +1,162 @@
+"""How good are lawful's forecasts of larger scale? A folder of sets in, one table out.
+
+Every table of every set is cut by scale (`extrapolation_split`): lawful sees the lower part, by its defaults, and its
+forecasts of the upper part are compared with the outcomes, with naive forecasts, with every law of the catalogue in
+hindsight, and with the published law refitted to the same lower part. Sets that it has not seen are read by the names
+of their columns; what cannot be used is listed with the reason.
+
+    python benchmarks/extrapolation.py                       # the folder shared/data beside the repository
+    python benchmarks/extrapolation.py FOLDER --sets a,b     # some sets of another folder
+    python benchmarks/extrapolation.py --train A --test B    # fit a set of A, predict the same files of B
+    python benchmarks/extrapolation.py --quick               # fewer groups, small laws, 90 % alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import pickle
+import sys
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+from extrapolation_methods import LEVELS, auto, catalogue, hindsight, naive, published
+from extrapolation_report import Line, line, records, table, totals
+from extrapolation_split import Task, split
+from extrapolation_tables import Declared, declarations, frame_of, plans, prepare
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1] / "shared" / "data"
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    folder = options.train or options.folder
+    declared = declarations(options.declared) if options.declared.is_file() else []
+    wanted = set(options.sets.split(",")) if options.sets else None
+    lines: list[Line] = []
+    left: list[tuple[str, str]] = []
+    for entry, path in plans(folder, declared):
+        if wanted and not {entry.set, entry.name} & wanted:
+            continue
+        try:
+            task = task_of(entry, path, options)
+        except (ValueError, FileNotFoundError) as problem:
+            left.append((entry.name, str(problem)))
+            continue
+        begin = process_time()
+        lines.append(measure(task, options))
+        told = f"{lines[-1].name}: {process_time() - begin:.0f} s, of which auto {lines[-1].seconds:.0f} s"
+        print(told, file=sys.stderr, flush=True)
+    report(lines, left, options)
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=SHARED, help="a folder of sets, or one set")
+    parser.add_argument("--sets", help="names of sets or tables (set:part), with commas")
+    parser.add_argument("--train", type=Path, help="folder whose rows are fitted, all of them")
+    parser.add_argument("--test", type=Path, help="folder whose rows are predicted: sets and files of the same names")
+    parser.add_argument("--declared", type=Path, default=HERE / "extrapolation.toml", help="what is known of the sets")
+    parser.add_argument("--groups", type=int, default=12, help="groups of a table at most, sampled by seed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="4 groups, laws up to 5 parameters, 90 %% intervals")
+    parser.add_argument("--cache", type=Path, help="folder in which predictions of the catalogue are kept")
+    parser.add_argument("--csv", type=Path, help="write a line for each table here")
+    parser.add_argument("--points", type=Path, help="write a line for each predicted point here")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args(argv)
+    if (options.train is None) != (options.test is None):
+        parser.error("--train and --test go together")
+    return options
+
+
+def task_of(entry: Declared, path: Path, options: argparse.Namespace) -> Task:
+    """Read a table, with the rows of another folder to predict where there is one, and cut it."""
+    from dataclasses import replace
+
+    import polars as pl
+
+    if entry.skip:
+        raise ValueError(entry.skip)
+    frame = frame_of(path)
+    if options.test is not None:
+        other = options.test / path.relative_to(options.train)
+        if not other.is_file():
+            raise FileNotFoundError(f"{options.test} has no {path.relative_to(options.train)}")
+        parts = [f.with_columns(pl.lit(seen).alias("to_fit")) for f, seen in ((frame, True), (frame_of(other), False))]
+        frame, entry = pl.concat(parts, how="diagonal_relaxed"), replace(entry, seen="to_fit")
+    return split(prepare(frame, entry), 4 if options.quick else options.groups, options.seed)
+
+
+def measure(task: Task, options: argparse.Namespace) -> Line:
+    """All that is compared on one table."""
+    made = auto(task, (0.9,) if options.quick else LEVELS)
+    others = naive(task)
+    theirs = published(task)
+    if theirs is not None:
+        others["published"] = theirs
+    laws = _kept(task, options)
+    out = line(task, made, others, laws)
+    if options.points:
+        _points(task, made, options.points)
+    return out
+
+
+def _kept(task: Task, options: argparse.Namespace) -> dict[str, np.ndarray]:
+    """`hindsight`, from the cache where the same table was fitted by the same laws before."""
+    most = 5 if options.quick else 99
+    tell = (lambda text: print(text, file=sys.stderr, flush=True)) if options.verbose else None
+    if options.cache is None:
+        return hindsight(task, most, tell)
+    names = sorted(name for name, _, _ in catalogue(task, most))
+    print_of = hashlib.sha256(repr((task.name, task.train.fingerprint, task.test.fingerprint, names)).encode())
+    file = options.cache / f"{print_of.hexdigest()[:24]}.pickle"
+    if not file.is_file():
+        options.cache.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(pickle.dumps(hindsight(task, most, tell)))
+    return pickle.loads(file.read_bytes())
+
+
+def _points(task: Task, made: object, path: Path) -> None:
+    """Append every predicted point: what calibration and plots are made of."""
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            ends = [f"{end}_{100 * p:.0f}" for p in made.lower for end in ("lower", "upper")]
+            writer.writerow(
+                ["set", "table", "series", "target", "axis", "decades", "y", "law", "estimate", *ends, "flag"]
+            )
+        for i, y in enumerate(task.y):
+            ends = [end[p][i] for p in made.lower for end in (made.lower, made.upper)]
+            series = task.series[i]
+            writer.writerow([task.set, task.name, series, task.target, task.axis, task.distance[i], y,
+                             made.chosen.get(series, ""), made.estimate[i], *ends, made.flag[i]])  # fmt: skip
+
+
+def report(lines: list[Line], left: list[tuple[str, str]], options: argparse.Namespace) -> None:
+    print(table(lines))
+    for what, told, bar, met in totals(lines) if lines else []:
+        print(
+            f"{'' if not bar else 'met    ' if met else 'MISSED '}{what}: {told}" + (f"   [bar: {bar}]" if bar else "")
+        )
+    for x in lines:
+        for group, why in x.failed.items():
+            print(f"no forecast: {x.name}, {group}: {why}")
+    for name, why in left:
+        print(f"not used: {name}: {why}")
+    if options.csv and lines:
+        rows = [records(x) for x in lines]
+        names = list(dict.fromkeys(k for r in rows for k in r))
+        with options.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
