@@ -31,6 +31,8 @@ from lawful.origins import Splits, backtest, rolling, scale_of
 from lawful.points import as_labels
 from lawful.sensitivity import Sensitivity, sensitivity
 
+_RIVALS = 4  # laws that the best is tested against
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -138,8 +140,9 @@ def compare(
 ) -> Comparison | Comparisons:  # fmt: skip
     """Compare laws, or defensible choices of fitting, on one table of runs.
 
-    laws: names, laws or `choose.Candidate` (default: those that suit the table). variables: {"x": "flops"}, for the
-    laws that have them. axis: the scale of the origins (default: C, 6ND, N, ...). draws: simulated data sets per test.
+    laws: names, laws or `Candidate` (default: those that suit the table). variables: {"x": "flops"}, for the laws that
+    have them. axis: the scale of the origins (default: C, 6ND, N, ...). draws: simulated data sets for each test of the
+    best law against the next four, at least 40 for each test made, so that none are too few to show anything.
     choices: True for all that the table leaves open, names of choices, or {"objective": ["lsq", ...], ...}
     (`lawful.choices.NAMES`); then the laws are options like the others, and the answer is how N and D for a budget of
     ``flops`` and the loss forecast ``at`` {"N": ..., "D": ...} move. by: compare in each group.
@@ -209,6 +212,7 @@ def _laws(
     axis: str | None, draws: int, seed: int,
 ) -> Comparison:  # fmt: skip
     listed = _candidates(runs, laws, target, variables)
+    target = target or getattr(runs, "target", None) or next((n for n in ("loss", "L") if n in runs), None)
     runs, fits, why = _fitted(runs, listed, target, objective, seed)
     if not fits:
         raise ValueError(f"compare: no law can be fitted: {next(iter(why.values()))}")
@@ -227,9 +231,10 @@ def _laws(
     standings += [Standing(k, 0, np.nan, why_not=reason, score=np.inf) for k, reason in why.items()]
     standings.sort(key=lambda s: (s.score, s.fit is None, s.parameters))
     best = next(s for s in standings if s.fit is not None)
-    met = duels(best.name, {s.name: s.fit for s in standings if s.fit is not None}, draws, seed)
+    rivals = [s for s in standings if s.fit is not None and s is not best]
+    met = duels(best.name, {s.name: s.fit for s in [best, *rivals[:_RIVALS]] if s.fit is not None}, draws, seed)
     verdicts = [Finding("duel", "note", duel.sentence) for duel in met]
-    found = [*untested, *_baseline(standings, best), *verdicts, *_no_criteria(standings)]
+    found = [*untested, *_baseline(standings, best), *verdicts, *_not_met(rivals[_RIVALS:]), *_no_criteria(standings)]
     held = int(splits.held.any(0).sum()) if splits is not None else 0
     return Comparison(
         first.n, name, len(splits) if splits is not None else 0, held, tuple(standings), tuple(met), None,
@@ -297,6 +302,12 @@ def _errors(
     with np.errstate(all="ignore"):
         errors = {k: float(np.abs(p[at] / y - 1)[used.held].mean()) for k, p in said.items()}
     return {k: e for k, e in errors.items() if np.isfinite(scored[k])}, scored, used, found
+
+
+def _not_met(rest: Sequence[Standing]) -> Iterator[Finding]:
+    if rest:
+        names = ", ".join(s.name for s in rest)
+        yield Finding("duel_not_made", "note", f"Not tested against the best, being further behind: {names}.")
 
 
 def _baseline(standings: Sequence[Standing], best: Standing) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ def duels(best: str, fits: Mapping[str, Fit], draws: int = 199, seed: int = 0) -
     """Test the law called ``best`` against every other of ``fits``."""
     from lawful.stats import adjust_p
 
+    draws = max(draws, 80 * (len(fits) - 1) - 1)  # two tests each: Holm's smallest p must lie below the level
     met = {k: _meet(fits[best], fit, draws, seed) for k, fit in fits.items() if k != best}
     raw = np.array([t.p for _, tests in met.values() for t in tests])
     adjusted = iter(adjust_p(raw, "holm") if len(raw) else ())
@@ -73,9 +74,10 @@ def _sentence(
         large, small = (best, other) if relation == "contains" else (other, best)
         more = "one more number is" if extra == 1 else f"{extra} more numbers are"
         book = tests[0].textbook
-        told = f"textbook p {_p(book)}" if np.isfinite(book) else f"no textbook test: {tests[0].why_not}"
+        told = f"textbook p {_p(book)}, unadjusted" if np.isfinite(book) else f"no textbook test: {tests[0].why_not}"
         shown = "shown" if p[0] < _LEVEL else "not shown"
-        return f"{large} contains {small}: its {more} {shown} by these data (p {_p(p[0])}, simulated; {told})."
+        how = f"p {_p(p[0])}, simulated and adjusted; {told}"
+        return f"{large} contains {small}: its {more} {shown} by these data ({how})."
     rejected = [value < _LEVEL for value in p]
     if all(rejected):
         verdict = f"Neither {best} nor {other} explains how well the other fits"
@@ -85,7 +87,7 @@ def _sentence(
         kept, gone = (other, best) if rejected[0] else (best, other)
         verdict = f"{gone} is rejected in favour of {kept}"
     leans = "" if near.verdict else f"; Vuong's z for {best} {near.z:+.2g}, p {_p(near.p)}"
-    return f"{verdict} (p {_p(p[0])} if {best} holds, p {_p(p[1])} if {other} holds, simulated{leans})."
+    return f"{verdict} (p {_p(p[0])} if {best} holds, p {_p(p[1])} if {other} holds, simulated and adjusted{leans})."
 
 
 def _p(value: float) -> str:

@@ -229,7 +229,9 @@ def _textbook(null: Fit, other: Fit, how: Restriction, ratio: np.ndarray) -> tup
     gain = float(np.expm1(max(float(ratio), 0.0) / null.n)) * other.dof / d if d and other.dof > 0 else np.nan
     statistic = float(ratio) if null.objective.binomial else gain
     if how.free_of_meaning:
-        return statistic, np.nan, f"{', '.join(how.free_of_meaning)} means nothing where {null.law.name} holds"
+        names = ", ".join(how.free_of_meaning)
+        mean = "mean" if len(how.free_of_meaning) > 1 else "means"
+        return statistic, np.nan, f"{names} {mean} nothing where {null.law.name} holds"
     if len(how.at_bound) > 1 or (how.at_bound and d > 1):
         return statistic, np.nan, f"{', '.join(how.at_bound)} lie on their bounds together"
     if not d or other.dof <= 0 or not (null.objective.squares or null.objective.binomial):

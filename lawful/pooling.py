@@ -20,7 +20,7 @@ from lawful.posterior import Posterior, Posteriors, sample, split_rhat
 from lawful.uncertainty import Interval
 
 _DRAWS = 400  # of each group, on which the average is taken
-_STEPS, _WALKERS = 2000, 24
+_STEPS, _WALKERS = 1500, 24
 _THIN = 50  # effective draws of a group below which its weights rest on too few
 
 

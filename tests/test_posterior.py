@@ -67,7 +67,7 @@ def small_study(rng, n=10):
 
 def test_published_exponents_narrow_a_small_study(rng):
     fit = small_study(rng)
-    made = posterior(fit, "literature", steps=500)
+    made = posterior(fit, "literature", steps=300)
     assert set(made.priors) == {"alpha", "beta"}
     mine, alone = made.intervals()["beta"], made.alone["beta"]
     assert mine.upper - mine.lower < alone.upper - alone.lower
@@ -106,21 +106,21 @@ def test_priors_are_densities_with_the_ends_they_say():
         assert p[(x > low) & (x < high)].sum() / p.sum() == pytest.approx(0.9, abs=1e-3)
 
 
-def groups(rng, count=5, tau=0.03):
-    x = np.logspace(7, 10, 8)
-    alpha = 0.25 + tau * rng.standard_normal(count)
-    y = [30 * x**-a * np.exp(0.05 * rng.standard_normal(8)) for a in alpha]
-    data = {"x": np.tile(x, count), "y": np.concatenate(y), "family": np.repeat(list("abcdefghij")[:count], 8)}
-    return lawful.fit("power_law", data, target="y", by="family")
+def groups(rng, count=5):
+    """Lines with slopes about 2 +- 0.2, each known to 0.15 or so."""
+    x = np.linspace(-1, 1, 12)
+    y = [1 + (2 + 0.2 * rng.standard_normal()) * x + 0.3 * rng.standard_normal(12) for _ in range(count)]
+    data = {"x": np.tile(x, count), "y": np.concatenate(y), "family": np.repeat(list("abcdefghij")[:count], 12)}
+    return fitted(line, data, by="family")
 
 
 def test_pooling_is_the_normal_normal_model(rng):
     """Against the closed form: given mu and tau, each estimate is shrunk to mu by its precision."""
     fits = groups(rng)
-    made = posterior(fits, pool=("alpha",), steps=500)
+    made = posterior(fits, pool=("b",), steps=850)
     assert isinstance(made, Posteriors) and set(made) == set(fits)
-    mu, tau = made.pooled["alpha"]
-    b = np.array([f.estimates["alpha"] for f in fits.values()])
+    mu, tau = made.pooled["b"]
+    b = np.array([f.estimates["b"] for f in fits.values()])
     se = np.array([np.sqrt(f.covariance[1, 1]) for f in fits.values()])
     # E(alpha_g | y) by summing the closed form over a grid of mu and tau, flat in both
     M, T = np.meshgrid(
@@ -131,15 +131,15 @@ def test_pooling_is_the_normal_normal_model(rng):
     w = np.exp(log_w - log_w.max())
     shrunk = (b[:, None, None] / se[:, None, None] ** 2 + M / T**2) / (1 / se[:, None, None] ** 2 + 1 / T**2)
     expected = (shrunk * w).sum((1, 2)) / w.sum()
-    ours = [one.intervals()["alpha"].estimate for one in made.values()]
+    ours = [one.intervals()["b"].estimate for one in made.values()]
     assert ours == pytest.approx(expected, abs=0.3 * se.mean())
-    assert mu.estimate == pytest.approx((M * w).sum() / w.sum(), abs=0.2 * se.mean())
-    assert np.std(ours) < np.std(b) and 0 < tau.estimate < 0.2
+    assert mu.estimate == pytest.approx((M * w).sum() / w.sum(), abs=0.3 * se.mean())
+    assert np.std(ours) < np.std(b) and 0 < tau.lower < tau.estimate < tau.upper
     assert "mean" in str(made) and "family = a" in str(made)
 
 
 def test_a_prior_against_the_runs_is_said_to_be(rng):
-    made = posterior(fitted(line, straight(rng)), {"b": (5.0, 0.1)}, steps=800)
+    made = posterior(fitted(line, straight(rng)), {"b": (5.0, 0.1)}, steps=200)
     assert any(f.code == "prior_conflict" and f.severity == "warning" for f in made.findings)
 
 
