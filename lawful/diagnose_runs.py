@@ -23,6 +23,7 @@ _COOK = 1.0  # Cook's distance from which one point moves the whole fit
 _MOVED = 1.0  # standard errors by which leaving one run out may move a number
 _MANY = 2000  # points up to which every one is left out
 _TUNING = 1.345  # Huber's delta in standard deviations: 95 % efficient for normal errors
+_DECISION = 0.25  # relative move of a recommended size from which a decision hangs on runs
 _MAD = 1.4826  # median absolute deviation to standard deviation, for normal errors
 
 
@@ -77,6 +78,9 @@ def influence(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterat
     yield from _left_out(fit, known, figures)
     if not fit.objective.binomial and fit.n >= max(20, 4 * len(fit.estimates)):
         yield from _set_aside(fit, figures)
+    told = any(f.code == "decision_hangs_on" for f in fit.findings)  # as `choose` does
+    if not told and (hangs := decision_hangs_on(fit)) is not None:
+        yield hangs
 
 
 def _left_out(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterator[Finding]:
@@ -180,14 +184,46 @@ def pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
     return order, distances, [float(r[i] / scale) for i in order]
 
 
-def _moves(fit: Fit, aside: list[int]) -> str:
-    """What the fit's own objective says without these points."""
+def _without(fit: Fit, aside: list[int]) -> dict[str, float] | None:
+    """The free numbers by the fit's own objective without these points; None where it cannot be fitted from here."""
     keep = np.ones(fit.n, bool)
     keep[aside] = False
     base = fit.problems
     found = solve(fit.model, fit.theta[None], Problems(base.X, base.y, base.W * keep), fit.objective, iterations=500)
-    if not np.isfinite(found.F[0]):
+    return dict(zip(fit.estimates, map(float, fit.model.natural(found.theta)[0]))) if np.isfinite(found.F[0]) else None
+
+
+def _moves(fit: Fit, aside: list[int]) -> str:
+    """What the fit's own objective says without these points."""
+    without = _without(fit, aside)
+    if without is None:
         return "Without them the law cannot be fitted from here."
-    without = fit.model.natural(found.theta)[0]
-    told = [f"{name} {value:.4g} to {without[i]:.4g}" for i, (name, value) in enumerate(fit.estimates.items())]
+    told = [f"{name} {value:.4g} to {without[name]:.4g}" for name, value in fit.estimates.items()]
     return f"Without them the estimates move: {', '.join(told)}."
+
+
+def decision_hangs_on(fit: Fit, flops: float | None = None) -> Finding | None:
+    """Does the size that the law recommends for a budget move by a quarter without the points that pull the fit?
+
+    flops: the budget (default: ten times the largest run's 6ND). None where it does not, or the law has no optimum.
+    """
+    size = next((v for v in ("N", "N_nonemb") if v in fit.law.optimum and v in fit.points.X), None)
+    large_enough = fit.n >= max(20, 4 * len(fit.estimates)) and not fit.objective.binomial
+    if size is None or "D" not in fit.points.X or fit.points.group is not None or not large_enough:
+        return None
+    aside = pullers(fit)[0]
+    without = _without(fit, aside) if aside else None
+    if without is None:
+        return None
+    flops = flops or 10 * float(np.max(6 * fit.points.X[size] * fit.points.X["D"]))
+    with np.errstate(all="ignore"):
+        before, after = (float(fit.law.optimum[size](flops, fit.model.rebind(v))) for v in (fit.estimates, without))
+    if not (np.isfinite([before, after]).all() and abs(after / before - 1) >= _DECISION):
+        return None
+    rows = tuple(int(fit.points.rows[i]) for i in aside)
+    return Finding(
+        "decision_hangs_on", "warning",
+        f"The decision hangs on {len(rows)} of {fit.n} points: without row {listed(rows)} the {size} recommended at "
+        f"{flops:.3g} FLOP moves from {before:.3g} to {after:.3g} ({after / before - 1:+.0%}).", rows,
+        "Find out what is special about them before the budget is spent; compare(runs, choices=True) shows more.",
+    )  # fmt: skip
