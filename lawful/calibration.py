@@ -49,7 +49,6 @@ class Evidence:
 
     kind: of curve, see `KINDS`. error, se, noise, dof (K,): at each origin the mean error of the runs held out, the
     standard error that the law claimed there, the noise of that mean, and the degrees of freedom.
-    scatter: mean square of the runs held out about their mean error, over that of the runs fitted; and from how many.
     decades: how far beyond the runs seen the farthest point held out lay. axis: the scale in words.
     """
 
@@ -58,7 +57,6 @@ class Evidence:
     se: np.ndarray
     noise: np.ndarray
     dof: np.ndarray
-    scatter: tuple[float, float]
     decades: float
     axis: str
 
@@ -103,13 +101,12 @@ class Calibration:
     """What a forecast's interval rests on.
 
     posterior: weight of each log kappa of the grid. kappa: its geometric mean. missed: the same from the own origins
-    alone (nan without any). scatter: how far new runs lie about the law, over the residuals. words: all that in words.
+    alone (nan without any). words: all that in words.
     """
 
     posterior: np.ndarray
     kappa: float
     missed: float
-    scatter: float
     origins: int
     decades: float
     kind: str
@@ -177,11 +174,11 @@ def _splits(axis: str, scale: np.ndarray) -> Splits | None:
 def _judged(fit: Fit, axis: str, splits: Splits | None, records: list[Any] | None) -> Evidence:
     kind, none = kind_of(fit, axis), np.array([])
     if splits is None or not records:
-        return Evidence(kind, none, none, none, none, (1.0, 0.0), 0.0, axis)
+        return Evidence(kind, none, none, none, none, 0.0, axis)
     average = mean_record(records, np.sqrt(fit.points.w))
     with np.errstate(all="ignore"):
         y = np.log(fit.points.y) if fit.objective.log else fit.points.y
-    found, squares, far = [], [], 0.0
+    found, far = [], 0.0
     for k in range(len(splits)):
         h = splits.held[k] & np.isfinite(average.value[k]) & np.isfinite(average.se[k])
         if not h.any() or not average.dof[k, h].min() > 0:
@@ -190,11 +187,8 @@ def _judged(fit: Fit, axis: str, splits: Splits | None, records: list[Any] | Non
         runs = int(h.sum()) if fit.points.cluster is None else len(np.unique(fit.points.cluster[h]))
         found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min()))
         far = max(far, float(splits.distance[k, h].max()))
-        if sigma > 0 and len(e) > 1:
-            squares.append((float(((e - e.mean()) ** 2).sum() / sigma**2), len(e) - 1))
-    total, count = sum(q for q, _ in squares), sum(n for _, n in squares)
-    columns = np.array(found).reshape(-1, 4).T
-    return Evidence(kind, *columns, (total / count if count else 1.0, float(count)), far, axis)
+    error, se, noise, dof = np.array(found).reshape(-1, 4).T
+    return Evidence(kind, error, se, noise, dof, far, axis)
 
 
 def kind_of(fit: Fit, axis: str) -> str:
@@ -219,13 +213,11 @@ def calibrate(found: Evidence, averaged: bool, shelf: Library) -> Calibration:
     own = _TEMPER * likelihood(found.error, found.se, found.noise, found.dof)
     posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)
     missed = float(np.exp(_normalised(own) @ _GRID)) if len(found) else np.nan
-    ratio, count = found.scatter
-    scatter = float(np.sqrt((10 + _TEMPER * count * min(ratio, 25.0)) / (10 + _TEMPER * count)))
     said = f"{len(found)} rolling origins of these runs, up to {found.decades:.2g} decades beyond those seen"
     lent = f"{shelf.sets} public sets" if shelf.rows else "no library"
     words = f"{said}, and {lent}" if len(found) else f"{lent} alone: too few scales to hold any of these runs out"
     kappa = float(np.exp(posterior @ _GRID))
-    return Calibration(posterior, kappa, missed, max(scatter, 1.0), len(found), found.decades, found.kind, words)
+    return Calibration(posterior, kappa, missed, len(found), found.decades, found.kind, words)
 
 
 def _normalised(log: np.ndarray) -> np.ndarray:
@@ -247,7 +239,7 @@ def half_widths(
     kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior), _GRID))
     shape, size = tails(residuals)
     which = np.minimum(np.searchsorted(np.cumsum(shape), u[:, 1]), len(_TAILS) - 1)
-    e = found.scatter * size[which] * stdtrit(np.array(_TAILS)[which], u[:, 2])
+    e = size[which] * stdtrit(np.array(_TAILS)[which], u[:, 2])
     z = kappa * ndtri(u[:, 3])
     out = np.full(len(se), np.inf)
     for d in np.unique(dof[np.isfinite(se) & np.isfinite(noise) & (dof > 0)]):

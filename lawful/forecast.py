@@ -19,10 +19,10 @@ import numpy as np
 from lawful.bootstrap import cluster_count
 from lawful.calibration import Calibration, Library, calibrate, evidence, half_widths, library
 from lawful.choice import Choice
-from lawful.company import Mean, mean_of, members_at
+from lawful.company import Mean, Member, mean_of, members_at
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
-from lawful.forecast_law import from_space, law_ends, method_of, to_space
+from lawful.forecast_law import cluster_errors, from_space, law_ends, method_of, to_space
 from lawful.origins import errors_at
 from lawful.places import collect, columns_of, distance
 from lawful.points import as_labels
@@ -145,12 +145,22 @@ def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any,
     """The average of the fit's laws at new points, in the space of the objective."""
     members = members_at(fit, X, at, variables)
     value = np.stack([to_space(one.fit, one.fit.at_points(one.X, group)) for one in members])
-    se = np.stack([errors_at(one.fit, one.X, group) for one in members])
+    se = np.stack([_claimed(one, group) for one in members])
     shape = np.ones(value.shape)
     noise = np.array([noise_of(one.fit) / np.sqrt(np.median(one.fit.points.w)) for one in members])
     dof = np.array([_freedom(one.fit) for one in members])
     weights = np.array([one.weight for one in members])
     return mean_of(weights, value, se, noise[:, None] * shape, dof[:, None] * shape)
+
+
+def _claimed(one: Member, group: np.ndarray | None) -> np.ndarray:
+    """A law's standard error (m,); for checkpoints of runs from the sums of each run, whose errors go together."""
+    fit = one.fit
+    if fit.points.cluster is None:
+        return errors_at(fit, one.X, group)
+    runs, size = cluster_count(fit), len(fit.estimates)
+    few = np.sqrt(runs / (runs - size)) if runs > size else np.sqrt(runs)
+    return few * cluster_errors(fit, dict(one.X), group)
 
 
 def noise_of(fit: Fit) -> float:
