@@ -19,6 +19,7 @@ from lawful.averaging import by_origin, common_origins, relative_errors, scores,
 from lawful.baselines import NAIVE, last_two_points, last_value
 from lawful.candidates import Candidate, candidate, suited
 from lawful.choice import Choice, Score
+from lawful.diagnose_runs import decision_hangs_on
 from lawful.findings import Finding, counted
 from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
@@ -258,6 +259,8 @@ def _told(part: _Part, fits: list[_Share], scored: Mapping[str, float]) -> tuple
         notes.append(Finding("incomplete_points", "warning", text, (), "Fill the cells, or select rows with where=."))
     if all(len(c.law.variables) == 1 for c in part.listed):
         notes += turns(part.scale, part.y, part.axis, part.target)
+    if (hangs := decision_hangs_on(main.fit)) is not None:
+        notes.append(hangs)
     others = tuple((s.weight, s.fit) for s in fits[1:])
     return replace(main.fit, others=others, findings=(*main.fit.findings, *notes)), tuple(listed), reason
 
