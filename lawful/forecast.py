@@ -133,10 +133,10 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     dof = np.minimum(np.rint(mean.dof), max(own.levels - 1, 1))  # runs at one scale share what is particular to it
     residuals = fit.residuals * np.sqrt(fit.points.w) / (noise_of(fit) or 1.0)
     far = np.round(distance(fit, X)[0], 1)
-    half, found = np.empty(len(far)), calibrate(own, bool(fit.others), shelf)
+    half, found = np.empty(len(far)), calibrate(own, shelf)
     for d in np.unique(far):
         here = np.flatnonzero(far == d)
-        there = calibrate(own, bool(fit.others), shelf, float(d))
+        there = calibrate(own, shelf, float(d))
         half[here] = half_widths(there, mean.se[here], noise[here], dof[here], level, residuals)
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
