@@ -89,7 +89,7 @@ def _held_by(fit: Fit, at: Any, name: str) -> Any:
             else None
         )
     other = find(str(column))
-    if quantity and other and other.symbol != quantity.symbol:  # fitted on another column: its own name is not that
+    if quantity and other and quantity.symbol not in ("x", other.symbol):  # the law's own name is another column
         names = [column, other.symbol, other.column]
     else:  # a law's x fitted on N is the column params
         names = [name, column, *(q.column for q in (quantity, other) if q)]
