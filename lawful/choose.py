@@ -19,15 +19,20 @@ from lawful.averaging import by_origin, common_origins, relative_errors, scores,
 from lawful.baselines import NAIVE, last_two_points, last_value
 from lawful.candidates import Candidate, candidate, suited
 from lawful.choice import Choice, Score
+from lawful.diagnose_runs import decision_hangs_on
 from lawful.findings import Finding, counted
 from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
 from lawful.monotone import turns
 from lawful.objectives import Objective
-from lawful.origins import Splits, backtest, rolling, scale_of
+from lawful.objectives import objective as find_objective
+from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
+
+_HUBER = 1.345  # robust standard deviations from which Huber's loss stops squaring: 95 % efficient for normal noise
+_NO_AXIS, _FIFTHS = "fifths of the runs", 5  # held out one after the other where no scale varies
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
         raise ValueError(f"no row has both {name} and {axis}")
     scale, y, lost = scale[kept], y[kept], int((~kept).sum())
     try:
-        splits = rolling(scale, axis)
+        splits = groups_out(np.arange(len(y)) % _FIFTHS) if axis == _NO_AXIS else rolling(scale, axis)
     except ValueError:
         splits = None
     return _Part(_rows(runs, np.flatnonzero(kept)), listed, name, axis, scale, y, splits, lost)
@@ -132,7 +137,10 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
 def _scale(runs: Any, given: list[Candidate] | None, target: str) -> tuple[str, np.ndarray]:
     """The scale of the table; where the candidates are curves along one column, that column (losses fall)."""
     if given is None or any(len(c.law.variables) > 1 or c.law.arrays for c in given):
-        return scale_of(runs)
+        try:
+            return scale_of(runs)
+        except ValueError:  # mixtures alone: there is no larger and smaller
+            return _NO_AXIS, np.ones(len(np.asarray(runs[target])))
     first = points(given[0].law, runs, target=target, variables=given[0].variables)
     column = first.columns[given[0].law.variables[0]]
     axis, x = scale_of(runs, column)
@@ -210,10 +218,31 @@ def _fits(
             found = [_Share(name, 0.0, one) for some in made_so for (name, _), one in some.items()][:1]
         if found:
             total = sum(s.weight for s in found) or 1.0
-            fits[label] = [replace(s, weight=s.weight / total) for s in found]
+            fits[label] = _robust([replace(s, weight=s.weight / total) for s in found])
         else:
             failed[label] = next(iter(part.why_not.values()), "no candidate can be fitted")
     return fits, failed
+
+
+def _robust(shares: list[_Share]) -> list[_Share]:
+    """The same laws by Huber's loss where a few points lie far off the first of them, which least squares follows."""
+    first = shares[0].fit
+    if not first.objective.squares or all(f.code != "far_points" for f in first.findings):
+        return shares
+    delta = _HUBER * 1.4826 * float(np.median(np.abs(first.residuals)))
+    chosen = find_objective(f"{'log_' if first.objective.log else ''}huber:{delta:.2g}")
+    out = []
+    for s in shares:
+        try:
+            made = fit_sets(s.fit.law, [s.fit.points], chosen, s.fit.settings, None, None, [s.fit.fingerprint])[0]
+        except ValueError:
+            return shares
+        out.append(replace(s, fit=made))
+    said = next(f for f in first.findings if f.code == "far_points")
+    text = f"{counted(len(said.rows), 'point')} far off the law: fitted by {chosen.name} (delta {delta:.2g}) instead."
+    note = Finding("robust_fit", "warning", text, said.rows, "Look at these rows; leave them out with where=.")
+    out[0] = replace(out[0], fit=replace(out[0].fit, findings=(*out[0].fit.findings, note)))
+    return out
 
 
 def _fit_many(name: str, parts: Mapping[str, _Part], seed: int, fingerprint: str) -> dict[tuple[str, str], Fit]:
@@ -258,6 +287,8 @@ def _told(part: _Part, fits: list[_Share], scored: Mapping[str, float]) -> tuple
         notes.append(Finding("incomplete_points", "warning", text, (), "Fill the cells, or select rows with where=."))
     if all(len(c.law.variables) == 1 for c in part.listed):
         notes += turns(part.scale, part.y, part.axis, part.target)
+    if (hangs := decision_hangs_on(main.fit)) is not None:
+        notes.append(hangs)
     others = tuple((s.weight, s.fit) for s in fits[1:])
     return replace(main.fit, others=others, findings=(*main.fit.findings, *notes)), tuple(listed), reason
 
