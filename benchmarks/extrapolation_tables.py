@@ -43,8 +43,7 @@ class Declared:
     (loss, accuracy, error, ...). groups: columns of which every combination is extrapolated by itself. where: rows, as
     SQL. make: new columns, as SQL. columns: symbol -> column, as for `lawful.read`. best: keep the row with the lowest
     target of each combination of these. wide: outcomes in columns of their own, made one column, each a group.
-    mixture: columns that are one array. schedule: build learning rates from the schedule's name. run: column of runs
-    with several rows. seen: rows to fit on, as SQL, instead of a cut by scale. rows: at most so many of each group.
+    mixture: columns that are one array. run: column of runs with several rows. seen: rows to fit on, as SQL, instead of a cut by scale. rows: at most so many of each group.
     published: law, objective, fixed, tied, variables of the paper. skip: why a set is not used.
     """
 
@@ -61,7 +60,6 @@ class Declared:
     best: tuple[str, ...] = ()
     wide: tuple[str, ...] = ()
     mixture: tuple[str, ...] = ()
-    schedule: str = ""
     run: str = ""
     seen: str = ""
     rows: int = 60
@@ -171,7 +169,7 @@ def _read(frame: Any, declared: Declared, target: str, kind: str, groups: list[s
 
     used = set(declared.columns.values())
     kept = [c for c in frame.columns if c in used or _design(c) and c not in groups and c != target]
-    kept += [c for c in ("mixture", "lr_schedule", "series", "seen_rows") if c in frame.columns and c not in kept]
+    kept += [c for c in ("mixture", "series", "seen_rows") if c in frame.columns and c not in kept]
     if declared.run:
         kept = [c for c in kept if c != "run"]
     parts = [pl.col(c) for c in kept] + [pl.col(target).alias(kind)]
@@ -242,7 +240,7 @@ def _kind(target: str, frame: Any) -> str:
 
 
 def _arrays(frame: Any, declared: Declared) -> tuple[Any, tuple[str, ...]]:
-    """Join the shares of a mixture to one column; build the learning rates of a schedule."""
+    """Join the shares of a mixture to one column."""
     import polars as pl
 
     shares = list(declared.mixture) or [c for c in frame.columns if re.fullmatch(r"mix_\w+", c)]
@@ -250,10 +248,6 @@ def _arrays(frame: Any, declared: Declared) -> tuple[Any, tuple[str, ...]]:
         frame = frame.filter(pl.all_horizontal(pl.col(shares).is_not_null()))
         frame = frame.with_columns(pl.concat_list(pl.col(shares).cast(pl.Float64)).alias("mixture"))
         return frame, (f"mixture of {len(shares)} columns",)
-    if declared.schedule:
-        from real_fits_plans import rates
-
-        return frame.with_columns(pl.Series("lr_schedule", rates(frame)[0].tolist())), ("rates from the schedule",)
     return frame, ()
 
 
