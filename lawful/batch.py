@@ -22,9 +22,8 @@ def problems_of(*sets: Points) -> Problems:
         p = sets[0]
         return Problems(with_group(p.X, p, p.group), p.y, p.w[None])
     longest = max(len(p) for p in sets)
-    X = {}
-    for name in sets[0].X:
-        X[name] = np.stack([_pad(p.X[name], longest) for p in sets], axis=-2)
+    each = [with_group(p.X, p, p.group) for p in sets]
+    X = {name: np.stack([_pad(x[name], longest) for x in each], axis=-2) for name in each[0]}
     y, w = (np.stack([_pad(getattr(p, a), longest) for p in sets]) for a in ("y", "w"))
     for i, p in enumerate(sets):
         w[i, len(p) :] = 0.0

@@ -1,9 +1,11 @@
-"""What a law says elsewhere, with its interval and a warning in words where it should not be used.
+"""What a law says elsewhere, with an interval that has been tested and a warning in words where it should not be used.
 
     forecast(fit, N=70e9, D=1.4e12)                  # the mean of runs there
     forecast(fit, N=70e9, D=1.4e12, kind="run")      # one new run: its own noise included
+    forecast(fit, N=70e9, D=1.4e12, calibration="law")   # the law's own interval, which holds if the law is right
 
-These intervals hold if the law is right. How far a wrong law goes astray is for `validate` to measure.
+By default the standard error of the law (or of the laws that share the forecast, and the spread between them) is
+multiplied by what rolling origins on these runs and on published sets say about its errors: see `calibration`.
 """
 
 from __future__ import annotations
@@ -14,19 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from lawful.batch import with_group
-from lawful.bootstrap import METHODS, bootstrap, draw_accuracies, few_runs
+from lawful.bootstrap import cluster_count
+from lawful.calibration import Calibration, Library, calibrate, evidence, library
+from lawful.choice import Choice
+from lawful.company import Mean, mean_of, members_at
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
+from lawful.forecast_law import from_space, law_ends, method_of, to_space
+from lawful.origins import errors_at
 from lawful.places import collect, columns_of, distance
 from lawful.points import as_labels
-from lawful.profiles import prediction_profile
 from lawful.quantities import did_you_mean
-from lawful.solve import Problems
-from lawful.spread import natural_jacobian
-from lawful.uncertainty import method_for, percentiles, robust_covariance
 
 _FAR = 1.0  # decades beyond the data from which a forecast is flagged
+_MISSED = 3.0  # times what was claimed that the law's own origins missed by, from which a forecast is flagged
+_OFF = 0.15  # decades off the line on which all runs lie, from which a forecast is flagged
+_LINE = 0.99  # R2 of two variables' logs from which the runs lie on a line
+_SEVERE = ("far_points", "not_monotone", "naive_wins", "untested")  # findings that speak against any forecast
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +41,7 @@ class Forecast:
 
     points: the variables (and group) of each point, as given. estimate, lower, upper (m,): an end is infinite (or 0 for
     a law fitted on logs) where the data set no limit. flag: for each point what speaks against using it, or "".
-    distance (m,): decades beyond the data, the largest over the variables.
+    distance (m,): decades beyond the data, the largest over the variables. calibration: on what the intervals rest.
     """
 
     points: Mapping[str, np.ndarray]
@@ -48,6 +54,7 @@ class Forecast:
     kind: str
     method: str
     findings: tuple[Finding, ...] = ()
+    calibration: str = ""
 
     def __len__(self) -> int:
         return len(self.estimate)
@@ -69,8 +76,10 @@ class Forecast:
         for i in range(len(self)):
             place = ", ".join(f"{k} = {_short(v[i])}" for k, v in self.points.items())
             text = f"{place}: {self.estimate[i]:.4g} [{self.lower[i]:.4g}, {self.upper[i]:.4g}]"
+            text += f", {self.distance[i]:.2g} decades beyond the runs" if self.distance[i] > 0 else ""
             lines.append(f"{text}  {self.flag[i]}" if self.flag[i] else text)
-        return "\n".join([f"{100 * self.level:.4g} % intervals of {self.kind}, {self.method}", *lines])
+        rests = f"calibrated on {self.calibration}" if self.calibration else self.method
+        return "\n".join([f"{100 * self.level:.4g} % intervals of {self.kind}, {rests}", *lines])
 
 
 def _short(x: Any) -> str:
@@ -78,50 +87,82 @@ def _short(x: Any) -> str:
 
 
 def forecast(
-    fit: Fit | Fits, at: Any = None, *, level: float = 0.9, kind: str = "mean", method: str = "auto",
-    draws: int = 1000, seed: int = 0, **variables: Any,
+    fit: Fit | Fits | Choice, at: Any = None, *, level: float = 0.9, kind: str = "mean", method: str = "auto",
+    calibration: str | Library = "auto", draws: int = 1000, seed: int = 0, **variables: Any,
 ) -> Forecast:  # fmt: skip
-    """Predict at new points.
+    """Predict at new points. A fit that carries others (see `choose`) forecasts with all of them.
 
     at: a table (`Runs`, a frame, or a mapping of columns) with the law's variables; or give them by name, numbers or
     arrays that broadcast. kind: "mean" (where the average of repeated runs lies) or "run" (one new run).
-    method: "profile", "pairs", "cluster", "wild", "parametric", "sandwich" or "auto".
-    Raises ValueError for a missing variable, an unknown group, kind, method or level.
+    calibration: "auto" (errors of rolling origins on these runs, and the shipped library), a `Library` instead of
+    that, or "law": the interval that holds if the law is right, by itself.
+    method, draws, seed: how the law's own interval is made ("profile", "pairs", "cluster", "wild", "parametric",
+    "sandwich" or "auto"); naming one asks for calibration="law".
+    Raises ValueError for a missing variable, an unknown group, kind, method, calibration or level.
     """
     if kind not in ("mean", "run"):
         raise ValueError(f"kind is {kind!r}; allowed: 'mean' (the average of runs) and 'run' (one new run)")
     if not 0 < level < 1:
         raise ValueError(f"level is {level}; it must lie between 0 and 1, such as 0.9")
-    options: dict[str, Any] = {"level": level, "kind": kind, "method": method, "draws": draws, "seed": seed}
+    if isinstance(calibration, str) and calibration not in ("auto", "law"):
+        raise ValueError(f"calibration is {calibration!r}; allowed: 'auto', 'law', or a Library of backtests")
+    fit = fit.fit if isinstance(fit, Choice) else fit
+    own: dict[str, Any] = {"level": level, "kind": kind, "method": method, "draws": draws, "seed": seed}
     if isinstance(fit, Fits):
-        return _by_group(fit, at, variables, options)
+        return _by_group(fit, at, variables, own | {"calibration": calibration})
+    if calibration == "law" or method != "auto":
+        return _by_law(fit, at, variables, own)
+    return _calibrated(fit, at, variables, level, kind, library() if isinstance(calibration, str) else calibration)
+
+
+def _by_law(fit: Fit, at: Any, variables: Mapping[str, Any], options: dict[str, Any]) -> Forecast:
     X, group, shown = collect(fit, at, variables)
-    method = _method(fit, method)
+    options = options | {"method": method_of(fit, options["method"])}
     estimate = fit.at_points(X, group)
-    if method == "profile":
-        lower, upper = _profile_ends(fit, X, group, estimate, level)
-    elif method == "sandwich":
-        lower, upper = _linear_ends(fit, X, group, estimate, level, robust_covariance(fit))
-    else:
-        lower, upper = _bootstrap_ends(fit, X, group, estimate, level, kind, method, draws, seed)
-    if kind == "run" and method in ("profile", "sandwich"):
-        lower, upper = _with_noise(fit, estimate, lower, upper, level)
-    far, flags = _flags(fit, X, estimate, lower, upper)
+    lower, upper = law_ends(fit, X, group, estimate, **options)
+    far, flags = _flags(fit, X, estimate, lower, upper, None)
+    level, kind, method = (options[name] for name in ("level", "kind", "method"))
     return Forecast(shown, estimate, lower, upper, flags, far, level, kind, method, fit.findings)
 
 
-def _method(fit: Fit, method: str) -> str:
-    if method == "auto":
-        method = method_for(fit)
-        return "parametric" if method == "profile" and fit.objective.binomial else method
-    allowed = ("profile", "sandwich", *METHODS)
-    if method not in allowed:
-        raise ValueError(f"method {method!r} is unknown; allowed: auto, {', '.join(allowed)}")
-    if method == "profile" and not fit.objective.squares:
-        raise ValueError(
-            f"profile forecasts need least squares; the fit minimised {fit.objective.name}: use method='pairs'"
-        )
-    return method
+def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, kind: str, shelf: Library) -> Forecast:
+    from scipy.special import ndtri, stdtrit
+
+    X, group, shown = collect(fit, at, variables)
+    found = calibrate(evidence([fit])[0], bool(fit.others), shelf)
+    mean = _mean(fit, X, group, at, variables)
+    tail = 0.5 + level / 2
+    with np.errstate(all="ignore"):
+        spread = np.hypot(mean.se, mean.noise) if kind == "run" else mean.se
+        few = np.where(mean.dof > 0, stdtrit(np.maximum(mean.dof, 1.0), tail) / ndtri(tail), np.inf)
+        half = found.factor * stdtrit(found.dof, tail) * few * spread
+    half = np.where(np.isfinite(half), half, np.inf)
+    estimate = from_space(fit, mean.value)
+    lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
+    if found.kind == "fraction":
+        lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+    far, flags = _flags(fit, X, estimate, lower, upper, found)
+    return Forecast(shown, estimate, lower, upper, flags, far, level, kind, "calibrated", fit.findings, found.words)
+
+
+def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any, variables: Mapping[str, Any]) -> Mean:
+    """The average of the fit's laws at new points, in the space of the objective."""
+    members = members_at(fit, X, at, variables)
+    value = np.stack([to_space(one.fit, one.fit.at_points(one.X, group)) for one in members])
+    se = np.stack([errors_at(one.fit, one.X, group) for one in members])
+    shape = np.ones(value.shape)
+    noise = np.array([np.nan_to_num(one.fit.sigma) / np.sqrt(np.median(one.fit.points.w)) for one in members])
+    dof = np.array([_freedom(one.fit) for one in members])
+    weights = np.array([one.weight for one in members])
+    return mean_of(weights, value, se, noise[:, None] * shape, dof[:, None] * shape)
+
+
+def _freedom(fit: Fit) -> float:
+    """Degrees of freedom; checkpoints of a run are no independent points, so runs count, and one alone says nothing."""
+    if fit.points.cluster is None:
+        return float(fit.dof)
+    runs = cluster_count(fit)
+    return float(max(min(fit.dof, runs - len(fit.estimates)), 1)) if runs > 1 else 0.0
 
 
 def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[str, Any]) -> Forecast:
@@ -136,6 +177,8 @@ def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[s
         if label not in fits:
             raise ValueError(f"there is no fit for {fits.by} {str(label)!r}{did_you_mean(str(label), list(fits))}")
     parts = {x: np.flatnonzero(labels == x) for x in dict.fromkeys(labels)}
+    if options["calibration"] != "law" and options["method"] == "auto":
+        evidence([fits[x] for x in parts])  # all groups in one batch
     made = {x: forecast(fits[x], {k: v[i] for k, v in columns.items()}, **options) for x, i in parts.items()}
     back = np.argsort(np.concatenate(list(parts.values())))
     numbers = ("estimate", "lower", "upper", "distance")
@@ -143,112 +186,19 @@ def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[s
     flags = np.concatenate([np.array(f.flag, object) for f in made.values()])[back]
     first = next(iter(made.values()))
     findings = tuple(x for f in made.values() for x in f.findings)
-    return replace(first, points=columns, **joined, flag=tuple(map(str, flags)), findings=findings)
-
-
-def _new_slopes(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, m: int) -> np.ndarray:
-    """Partials (m, p) of the law at new points by the parameters, in the space of the objective."""
-    there = Problems(with_group(X, fit.points, group), np.ones(m), np.ones((1, m)))
-    f, J, _, _ = natural_jacobian(fit.model, fit.theta, there)
-    return J / f[:, None] if fit.objective.log else J
-
-
-def _standard_error(J: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """sqrt(J C J') (m,); nan where J leans on a parameter without variance."""
-    lost = ~np.isfinite(np.diag(covariance))
-    C = np.where(np.isfinite(covariance), covariance, 0.0)
-    se = np.sqrt(np.maximum(np.einsum("mp,pq,mq->m", np.nan_to_num(J), C, np.nan_to_num(J)), 0.0))
-    return np.where((np.abs(np.nan_to_num(J[:, lost], nan=1.0)) > 0).any(1), np.nan, se)
-
-
-def _to_space(fit: Fit, value: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        return np.log(value) if fit.objective.log else value
-
-
-def _from_space(fit: Fit, value: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return np.exp(value) if fit.objective.log else value
-
-
-def _profile_ends(
-    fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, estimate: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    centre = _to_space(fit, estimate)
-    if not fit.estimates:
-        return estimate, estimate
-    if fit.dof <= 0:
-        return _from_space(fit, centre - np.inf), _from_space(fit, centre + np.inf)
-    se = _standard_error(_new_slopes(fit, X, group, len(estimate)), fit.covariance)
-    made = prediction_profile(fit, with_group(X, fit.points, group), centre, se, level)
-    lower = np.where(made.open_below, -np.inf, made.lower)
-    upper = np.where(made.open_above, np.inf, made.upper)
-    return _from_space(fit, lower), _from_space(fit, upper)
-
-
-def _linear_ends(
-    fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, estimate: np.ndarray, level: float, C: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.special import stdtrit
-
-    se = _standard_error(_new_slopes(fit, X, group, len(estimate)), C)
-    half = float(stdtrit(max(fit.dof, 1), 0.5 + level / 2)) * np.where(np.isfinite(se), se, np.inf)
-    centre = _to_space(fit, estimate)
-    return _from_space(fit, centre - half), _from_space(fit, centre + half)
-
-
-def _bootstrap_ends(
-    fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, estimate: np.ndarray, level: float, kind: str,
-    method: str, draws: int, seed: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Percentiles of the law over refits; for one new run each refit gets a residual (or binomial) error of its own."""
-    made = bootstrap(fit, method, draws, seed)
-    with np.errstate(all="ignore"):
-        f = fit.model.evaluate(made.theta, with_group(X, fit.points, group), derivatives=False)
-    sample = np.broadcast_to(np.asarray(f), (len(made), len(estimate))).copy()
-    sample[~np.isfinite(made.F)] = np.nan
-    if kind == "run":
-        sample = _noisy(fit, sample, np.random.default_rng(seed + 1))
-    ends = [percentiles(sample[:, j], level, float(estimate[j])) for j in range(len(estimate))]
-    lower, upper = np.array([e[0] for e in ends]), np.array([e[1] for e in ends])
-    if method != "cluster":
-        return lower, upper
-    centre, factor = _to_space(fit, estimate), few_runs(fit, level)
-    if np.isinf(factor):
-        return _from_space(fit, centre - np.inf), _from_space(fit, centre + np.inf)
-    low, high = (centre + factor * (_to_space(fit, end) - centre) for end in (lower, upper))
-    return _from_space(fit, low), _from_space(fit, high)
-
-
-def _noisy(fit: Fit, sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    if fit.objective.binomial:
-        items = np.full(sample.shape[1], np.median(fit.points.items_or_one))
-        known = np.nan_to_num(np.clip(sample, 0, 1), nan=0.5)
-        return np.where(np.isfinite(sample), draw_accuracies(fit, known, items, rng), np.nan)
-    pool = fit.residuals * np.sqrt(fit.points.w / np.median(fit.points.w) * fit.n / max(fit.dof, 1))
-    noise = rng.choice(pool, size=(len(sample), 1))  # alike at every point, so that an interval is the point's own
-    return _from_space(fit, _to_space(fit, sample) + noise)
-
-
-def _with_noise(
-    fit: Fit, estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Add one run's own error: the distances to the ends and t sigma add in squares, on each side by itself."""
-    from scipy.special import stdtrit
-
-    typical = fit.sigma / np.sqrt(np.median(fit.points.w))  # a new run weighs as much as the usual one
-    own = float(stdtrit(max(fit.dof, 1), 0.5 + level / 2)) * typical if fit.dof > 0 else np.inf
-    centre, low, high = _to_space(fit, estimate), _to_space(fit, lower), _to_space(fit, upper)
-    down, up = np.hypot(centre - low, own), np.hypot(high - centre, own)
-    return _from_space(fit, centre - down), _from_space(fit, centre + up)
+    words = "; ".join(dict.fromkeys(f.calibration for f in made.values() if f.calibration))
+    return replace(first, points=columns, **joined, flag=tuple(map(str, flags)), findings=findings, calibration=words)
 
 
 def _flags(
-    fit: Fit, X: dict[str, np.ndarray], estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray
-) -> tuple[np.ndarray, tuple[str, ...]]:
+    fit: Fit, X: dict[str, np.ndarray], estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray,
+    found: Calibration | None,
+) -> tuple[np.ndarray, tuple[str, ...]]:  # fmt: skip
     """Decades beyond the data (m,), and for each point what speaks against its forecast."""
     far, beyond = distance(fit, X)
-    severe = [f.message for f in fit.findings if f.severity == "error" or f.code == "far_points"]
+    severe = [f.message for f in fit.findings if f.severity == "error" or f.code in _SEVERE]
+    severe += _missed(found)
+    off = off_line(fit, X)
     level = np.median(np.abs(fit.points.y))
     flags = []
     for i in range(len(estimate)):
@@ -259,7 +209,33 @@ def _flags(
             said.append("cannot tell: the data set no limit")
         elif upper[i] - lower[i] > level:
             said.append("cannot tell: the interval is wider than the level of the data")
+        if off[i]:
+            said.append(off[i])
         if far[i] > _FAR:
-            said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: not checked that far")
+            tested = f"tested to {found.decades:.1f}" if found and found.origins else "not checked that far"
+            said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: {tested}")
         flags.append("; ".join(said))
     return far, tuple(flags)
+
+
+def _missed(found: Calibration | None) -> list[str]:
+    if found is None or not found.origins or found.missed < _MISSED:
+        return []
+    return [f"these runs' own rolling origins were missed by {found.missed:.1f} times what the law claimed"]
+
+
+def off_line(fit: Fit, X: Mapping[str, np.ndarray]) -> list[str]:
+    """For each point (m,): what to say where all runs lie on one line of two variables and it does not, or ""."""
+    m = np.shape(next(iter(X.values())))[-1] if X else 1
+    out = [""] * m
+    names = [v for v in X if v not in fit.law.arrays and fit.points.X[v].min() > 0 and np.ptp(fit.points.X[v]) > 0]
+    for a, b in ((a, b) for i, a in enumerate(names) for b in names[i + 1 :]):
+        u, v = np.log10(fit.points.X[a]), np.log10(fit.points.X[b])
+        if fit.n < 3 or np.corrcoef(u, v)[0, 1] ** 2 < _LINE:
+            continue
+        slope, level = np.polyfit(u, v, 1)
+        with np.errstate(all="ignore"):
+            gap = np.abs(np.log10(X[b]) - level - slope * np.log10(X[a]))
+        for i in np.flatnonzero(gap > _OFF):
+            out[i] = f"all runs lie on one line of {a} and {b}, this point {gap[i]:.1f} decades off it: cannot tell"
+    return out

@@ -13,14 +13,14 @@ processes (loky) or to a cluster (dask), with the same result to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lawful.batch import joined, problems_of
-from lawful.fit import Settings, bind_points
+from lawful.batch import joined, problems_of, with_group
+from lawful.fit import Fit, Settings, bind_points
 from lawful.law import Law
 from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
@@ -295,6 +295,18 @@ def _errors(J: np.ndarray, r: np.ndarray, w: np.ndarray, size: int) -> tuple[np.
     root = np.where(keep, 1 / np.where(keep, s, 1.0), 0.0)[:, :, None] * V / length[:, None]
     se = sigma[:, None] * np.sqrt((np.matmul(root, J) ** 2).sum(1))
     return np.where((dof > 0)[:, None], se, np.inf), sigma, dof
+
+
+def errors_at(fit: Fit, X: Mapping[str, np.ndarray], group: np.ndarray | None = None) -> np.ndarray:
+    """Standard error (m,) of a fit at new points, as `backtest` gives it: in the space of the objective."""
+    p = fit.points
+    old, new = with_group(p.X, p, p.group), with_group(X, p, group)
+    both = {v: np.concatenate([x, new[v]], axis=-1) for v, x in old.items()}
+    m = both[next(iter(both))].shape[-1] - len(p)
+    problems = Problems(both, np.ones(len(p) + m), np.concatenate([p.w, np.zeros(m)])[None])
+    f, J = _evaluated(fit.model, fit.theta[None], problems, fit.objective)
+    r = np.concatenate([fit.residuals, np.zeros(m)])[None]
+    return _errors(J, r, problems.W, fit.model.size)[0][0, len(p) :]
 
 
 def _record(law: Law, splits: Splits, answers: list[_Answer], log: bool) -> Record:

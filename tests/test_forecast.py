@@ -20,13 +20,13 @@ def test_a_power_law_forecast_is_the_t_interval_of_the_log_log_line(kind):
     line = sm.OLS(np.log(ARXIV[:4]), sm.add_constant(np.log(NOMINAL[:4]))).fit()
     frame = line.get_prediction(sm.add_constant(np.log(NOMINAL[4:]))).summary_frame(0.05)
     name = "mean" if kind == "mean" else "obs"
-    made = lawful.forecast(small_four(), x=NOMINAL[4:], level=0.95, kind=kind)
+    made = lawful.forecast(small_four(), x=NOMINAL[4:], level=0.95, kind=kind, calibration="law")
     assert made.lower == pytest.approx(np.exp(frame[f"{name}_ci_lower"]), rel=1e-3)
     assert made.upper == pytest.approx(np.exp(frame[f"{name}_ci_upper"]), rel=1e-3)
 
 
 def test_held_out_losses_lie_in_the_interval_of_one_run():
-    made = lawful.forecast(small_four(), x=NOMINAL[4:], level=0.95, kind="run")
+    made = lawful.forecast(small_four(), x=NOMINAL[4:], level=0.95, kind="run", calibration="law")
     assert np.all((made.lower <= ARXIV[4:]) & (ARXIV[4:] <= made.upper))
     half = (made.upper - made.lower) / 2 / made.estimate
     assert 0.05 < half[0] < half[2] < 0.09
@@ -100,7 +100,7 @@ def test_intervals_cover_at_larger_scale(kind):
     for _ in range(150):
         loss = (1.2 + 50 * N**-0.22) * np.exp(0.01 * rng.standard_normal(10))
         fit = lawful.fit("power_law_constant", {"N": N, "loss": loss})
-        made = lawful.forecast(fit, x=1e10, kind=kind)
+        made = lawful.forecast(fit, x=1e10, kind=kind, calibration="law")
         truth = (1.2 + 50 * 1e10**-0.22) * (np.exp(0.01 * rng.standard_normal()) if kind == "run" else 1.0)
         hits += made.lower[0] <= truth <= made.upper[0]
     assert 0.84 <= hits / 150 <= 0.96

@@ -24,6 +24,7 @@ SECTION = "Choice of form"
 LOSS_SPLITS = (("cerebras", "loss_card", 4), ("cerebras", "loss", 4), ("mup", "loss", 3), ("pythia", "loss", 5))
 PUBLISHED_ERROR = 6.9  # percent: the study's loss extrapolation, 4 smallest to 3 largest
 _FREE = {"E": (-np.inf, np.inf)}
+_FORMS = ("power_law", "power_law_constant")  # those that the study compares
 _AICC = {"loss_card": {"power_law": -38.9, "power_law_constant": -24.9},
          "loss": {"power_law": -44.3, "power_law_constant": -31.9}}  # fmt: skip
 _LEFT_OUT = {"loss_card": (1.29, 1.77, 2.13), "loss": (0.94, 1.23, 2.38)}  # percent: power law, with constant, line
@@ -183,7 +184,7 @@ def _choose(part: Part, answers: Scores, split: tuple[str, str, int]) -> Choice:
     """The form that the tool chooses from the fitted models alone, and how it then does."""
     family, column, seen = split
     table = {"N": answers.column("params_nominal"), "loss": answers.column(column)}
-    choice = choose({name: values[:seen] for name, values in table.items()}, target="loss")
+    choice = choose({name: values[:seen] for name, values in table.items()}, target="loss", candidates=_FORMS)
     made = choice.fit
     assert isinstance(made, Fit)
     variable = made.law.variables[0]
@@ -241,7 +242,7 @@ def _figure(evidence: Evidence, choices: dict[tuple[str, str, int], Choice]) -> 
         grid = np.geomspace(table["N"][0], table["N"][-1], 24)
         made = choices[family, column, seen].fit
         assert isinstance(made, Fit)
-        band = forecast(made, level=0.95, kind="run", **{made.law.variables[0]: grid})
+        band = forecast(made, level=0.95, kind="run", calibration="law", **{made.law.variables[0]: grid})
         other = _two(small, constant=made.law.name == "power_law", bounds=_FREE if made.law.name == "power_law" else {})
         layers = (
             Layer("band", "95 % for one new model", floats(grid), (), floats(band.lower), floats(band.upper), "ours"),

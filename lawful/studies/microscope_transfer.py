@@ -231,7 +231,7 @@ def _paper_intervals(small: Scores, new: np.ndarray) -> tuple[np.ndarray, np.nda
     made = [
         forecast(
             fit("bounded_power_accuracy", {"N": size(small), "accuracy": row}, objective="lsq"), N=new, level=_LEVEL,
-            kind="run",
+            kind="run", calibration="law",
         )
         for row in small.accuracy
     ]  # fmt: skip
