@@ -43,7 +43,8 @@ class Declared:
     (loss, accuracy, error, ...). groups: columns of which every combination is extrapolated by itself. where: rows, as
     SQL. make: new columns, as SQL. columns: symbol -> column, as for `lawful.read`. best: keep the row with the lowest
     target of each combination of these. wide: outcomes in columns of their own, made one column, each a group.
-    mixture: columns that are one array. run: column of runs with several rows. seen: rows to fit on, as SQL, instead of a cut by scale. rows: at most so many of each group.
+    mixture: columns that are one array. run: column of runs with several rows. seen: rows to fit on, as SQL, instead of
+    a cut by scale. rows: at most so many of each group.
     published: law, objective, fixed, tied, variables of the paper. skip: why a set is not used.
     """
 

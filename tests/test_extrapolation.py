@@ -135,7 +135,7 @@ def test_the_whole_road_on_one_table():
     task = split(prepare(two_curves(), Declared("made", published={"law": "power_law_constant_n"})))
     made, others = auto(task, (0.9,)), naive(task)
     others["published"] = published(task)
-    laws = hindsight(task, 3)
+    laws = hindsight(task, catalogue(task, 3))
     measured = line(task, made, others, laws)
     assert measured.groups == 2 and measured.points == len(task.y) == len(task.test)
     assert measured.errors["published"] == pytest.approx(measured.laws["power_law_constant(N)"])
