@@ -117,6 +117,8 @@ def catalogue(task: Task, most: int = 99, slow: bool = False) -> list[tuple[str,
     for law in all_laws().values():
         if law.predicts not in like or not 0 < len(law.parameters) <= most or (law.name in SLOW and not slow):
             continue
+        if any(p.by for p in law.parameters):
+            continue  # has groups of its own
         if "x" in law.variables:
             others = [v for v in law.variables if v != "x"]
             if all(v in task.train for v in others):

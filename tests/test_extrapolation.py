@@ -128,6 +128,35 @@ def test_declared_tables_select_rename_and_keep_the_best():
     assert np.allclose(np.sort(made.runs["loss"]), np.sort(2 * frame["loss"][:9].to_numpy()))
 
 
+def test_rows_flagged_in_the_source_are_left_out_and_noted():
+    frame = curve().with_columns(outlier=pl.Series([True] + [False] * 8), final=pl.Series([True] * 8 + [False]))
+    made = prepare(frame, Declared("made"))
+    assert len(made.runs) == 7 and made.notes[:2] == ("1 rows left out by outlier", "1 rows left out by final")
+
+
+def test_a_sweep_of_learning_rates_leaves_the_best_of_each_cell():
+    frame = pl.concat([curve(seed=i).with_columns(lr=pl.lit(1e-3 * (i + 1))) for i in range(3)])
+    made = prepare(frame, Declared("made"))
+    assert len(made.runs) == 9 and "best of lr in each of 9 cells" in made.notes
+    assert np.allclose(np.sort(made.runs["loss"]), np.sort(frame.group_by("params").min()["loss"].to_numpy()))
+
+
+def test_the_settings_of_the_lowest_loss_can_be_the_outcome():
+    frame = pl.DataFrame({"params": [1e6, 1e6, 1e7, 1e7], "lr": [1.0, 2, 3, 4], "loss": [3.0, 2, 1.5, 1.6]})
+    made = prepare(
+        frame, Declared("made", target="lr", kind="lr", axis="params", groups=(), best=("params",), lowest="loss")
+    )
+    assert sorted(made.runs["lr"]) == [2, 3]
+
+
+def test_a_product_of_columns_can_be_the_axis_and_an_unknown_column_is_x():
+    frame = pl.DataFrame({"params": [1e6, 2e6], "step": [10.0, 20], "loss": [3.0, 2], "blocks_size": [1.0, 5]})
+    made = prepare(frame, Declared("made", axis="params*step", groups=()))
+    assert made.scale.tolist() == [1e7, 4e7]
+    made = prepare(frame.drop("params", "step"), Declared("made", groups=()))
+    assert made.axis == "blocks_size" and made.scale.tolist() == made.runs["x"].tolist() == [1, 5]
+
+
 # ---- the comparison
 
 
