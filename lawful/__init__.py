@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 # The public surface: name -> module that holds it. Modules load when first used,
 # so that ``import lawful`` and ``lawful --help`` stay quick.
 _PUBLIC = {
+    "Comparison": "compare",
     "Fit": "fit",
     "Fits": "fit",
     "Forecast": "forecast",
@@ -17,6 +18,7 @@ _PUBLIC = {
     "Intervals": "uncertainty",
     "Law": "law",
     "Paper": "law",
+    "Posterior": "posterior",
     "Runs": "runs",
     "amplitude": "law",
     "coefficient": "law",
@@ -24,6 +26,7 @@ _PUBLIC = {
     "exponent": "law",
     "bootstrap": "bootstrap",
     "choose": "choose",
+    "compare": "compare",
     "fit": "fit",
     "forecast": "forecast",
     "intervals": "uncertainty",
@@ -31,6 +34,7 @@ _PUBLIC = {
     "load_fit": "fitfile",
     "location": "law",
     "offset": "law",
+    "posterior": "posterior",
     "profile": "profiles",
     "read": "runs",
     "report": "report",

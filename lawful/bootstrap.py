@@ -75,7 +75,7 @@ def bootstrap(fit: Fit, method: str = "pairs", draws: int = 1000, seed: int = 0)
     if method == "cluster" and fit.points.cluster is None:
         raise ValueError("the cluster bootstrap needs runs with several points each: read the table with run=COLUMN")
     rng = np.random.default_rng(seed)
-    problems, degenerate = _resample(fit, method, draws, rng)
+    problems, degenerate = resample(fit, method, draws, rng)
     theta, F = refit(fit, problems)
     failed = ~np.isfinite(F)
     named = fit.model.natural(theta)
@@ -84,7 +84,7 @@ def bootstrap(fit: Fit, method: str = "pairs", draws: int = 1000, seed: int = 0)
     return Draws(method, fit.model.names, theta, named, F, int(failed.sum()), degenerate, int(gone.sum()))
 
 
-def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tuple[Problems, int]:
+def resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tuple[Problems, int]:
     base, n = fit.problems, fit.n
     if method in ("pairs", "cluster"):
         clusters = fit.points.cluster if method == "cluster" else None

@@ -1,14 +1,16 @@
 """How far to trust an interval: what rolling origins on these runs, and on the runs of others, say about its errors.
 
-A law's own interval holds if the law is right. Here its standard error is multiplied by a factor that the errors of its
-own forecasts set: each rolling origin of these runs gives errors in units of what the law claimed at that distance (its
-standard error grows with the distance, and so does the spread between laws that share a forecast). Few origins say
-little, so their mean square is drawn towards that of a library: the same errors, in the same units, on published sets.
+A law's own interval holds if the law is right. Here the error of a forecast of one new run is
 
-    factor^2 = (nu prior^2 + sum of own squares) / (nu + origins),    t quantiles with nu + origins degrees of freedom
+    error = s (kappa se z + sigma e)
 
-If the law is right, the errors are as large as it claimed and the factor stays near one; if it is wrong, they are
-larger and so is the factor. The library holds facts about sets (how large errors were), never their data.
+with the standard error se that the law claims at that place (it grows with the distance, and so does the spread
+between laws that share a forecast), the noise sigma e of one run, and s for what few degrees of freedom say of both.
+kappa says how many times farther off the law is than it claims. Each rolling origin of these runs measures it: the mean
+error of the runs held out, in which their noise averages out, against the se claimed there. Few origins say little, so
+kappa has a prior: how it came out on published sets of the same kind. The noise e is Student's t with the degrees of
+freedom that the residuals speak for. If the law is right, kappa stays near one and the interval near the law's own.
+The library holds facts about sets (how large kappa was), never their data.
 """
 
 from __future__ import annotations
@@ -28,31 +30,43 @@ from lawful.company import axis_of, mean_record, members_of
 from lawful.fit import Fit
 from lawful.origins import Splits, backtest, rolling
 from lawful.quantities import find
+from lawful.search import kronecker
 
 KINDS = ("curve", "surface", "checkpoints", "fraction")
-_CAP = 5.0  # an error this many times what was claimed counts as so much: one escaped curve is not all evidence
-_TESTED = 3  # origins of which the mean square says something by itself
-_NU = 3.0  # what the library counts for, in origins
+_GRID = np.linspace(np.log(0.2), np.log(30.0), 81)  # of log kappa
+_TEMPER = 0.5  # what one origin counts for: the runs held out at one are among those at the next
+_WIDE = (np.log(1.3), 0.7)  # mean and sd of log kappa where there is no library
+_SHRINK = 2.0  # sets that the library as a whole counts for in a kind's own prior
+_LEAST = 0.4  # least sd of log kappa between sets
+_TAILS = (3.0, 5.0, 10.0, 1e6)  # degrees of freedom that the noise may have
+_DRAWS = 4096
 _LIBRARY = Path(__file__).with_name("backtests.json")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rolling-origin errors of a fit on its own runs.
+    """Rolling-origin errors of a fit on its own runs, in the space of the objective.
 
-    kind: of curve, see `KINDS`. squares (K,): mean square at each origin of the error in units of what the law claimed.
+    kind: of curve, see `KINDS`. error, se, noise, dof (K,): at each origin the mean error of the runs held out, the
+    standard error that the law claimed there, the noise of that mean, and the degrees of freedom.
     decades: how far beyond the runs seen the farthest point held out lay. axis: the scale in words.
     """
 
     kind: str
-    squares: tuple[float, ...]
+    error: np.ndarray
+    se: np.ndarray
+    noise: np.ndarray
+    dof: np.ndarray
     decades: float
     axis: str
+
+    def __len__(self) -> int:
+        return len(self.error)
 
 
 @dataclass(frozen=True)
 class Library:
-    """Errors on public sets: a row per table, with its set, its kind and its squared error in units of the claim."""
+    """kappa on public sets: a row per table, with its set, kind, whether laws were averaged, and kappa."""
 
     rows: tuple[Mapping[str, Any], ...]
 
@@ -64,36 +78,38 @@ class Library:
     def sets(self) -> int:
         return len({r["set"] for r in self.rows})
 
-    def prior(self, kind: str, averaged: bool) -> float:
-        """Typical squared error of forecasts in units of what was claimed, over sets of this kind.
-
-        The median over the sets, each counting once, drawn in logs towards that of all kinds as if that were two sets.
-        """
+    def prior(self, kind: str, averaged: bool) -> tuple[float, float]:
+        """Mean and standard deviation of log kappa between sets of a kind, drawn towards those of all kinds."""
         rows = [r for r in self.rows if r["averaged"] == averaged]
-        if not rows:
-            return 1.0
-        every = {s: float(np.median([r["square"] for r in rows if r["set"] == s])) for s in {r["set"] for r in rows}}
-        own = {r["set"]: 0.0 for r in rows if r["kind"] == kind}
-        for s in own:
-            own[s] = float(np.median([r["square"] for r in rows if r["set"] == s and r["kind"] == kind]))
-        common = float(np.median(np.log(list(every.values()))))
-        logs = [common, common, *np.log(list(own.values()))]
-        return float(np.exp(np.mean(logs)))
+        if len({r["set"] for r in rows}) < 3:
+            return _WIDE
+        common, own = _by_set(rows), _by_set([r for r in rows if r["kind"] == kind])
+        n = len(own)
+        mean = (_SHRINK * common.mean() + own.sum()) / (_SHRINK + n)
+        square = (_SHRINK * common.var() + ((own - mean) ** 2).sum()) / (_SHRINK + n)
+        return float(mean), float(max(np.sqrt(square), _LEAST))
+
+
+def _by_set(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """Mean log kappa of each set."""
+    sets = dict.fromkeys(r["set"] for r in rows)
+    return np.array([np.mean([np.log(r["kappa"]) for r in rows if r["set"] == s]) for s in sets])
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The factor on a forecast's standard error, its degrees of freedom, and on what it rests in words.
+    """What a forecast's interval rests on.
 
-    missed: root mean square of the own errors, in units of what was claimed.
+    posterior: weight of each log kappa of the grid. kappa: its geometric mean. missed: the same from the own origins
+    alone (nan without any). words: all that in words.
     """
 
-    factor: float
-    dof: float
+    posterior: np.ndarray
+    kappa: float
+    missed: float
     origins: int
     decades: float
     kind: str
-    missed: float
     words: str
 
 
@@ -156,30 +172,23 @@ def _splits(axis: str, scale: np.ndarray) -> Splits | None:
 
 
 def _judged(fit: Fit, axis: str, splits: Splits | None, records: list[Any] | None) -> Evidence:
-    kind = kind_of(fit, axis)
+    kind, none = kind_of(fit, axis), np.array([])
     if splits is None or not records:
-        return Evidence(kind, (), 0.0, axis)
+        return Evidence(kind, none, none, none, none, 0.0, axis)
     average = mean_record(records, np.sqrt(fit.points.w))
     with np.errstate(all="ignore"):
         y = np.log(fit.points.y) if fit.objective.log else fit.points.y
-        u = claimed(y - average.value, np.hypot(average.se, average.noise), average.dof)
-    squares, far = [], 0.0
+    found, far = [], 0.0
     for k in range(len(splits)):
-        own = splits.held[k] & np.isfinite(u[k])
-        if own.any():
-            squares.append(float(np.minimum(u[k, own] ** 2, _CAP**2).mean()))
-            far = max(far, float(splits.distance[k, own].max()))
-    return Evidence(kind, tuple(squares), far, axis)
-
-
-def claimed(error: np.ndarray, sd: np.ndarray, dof: np.ndarray) -> np.ndarray:
-    """Errors in units of the standard deviation claimed, on the normal scale: t with few dof is not held against it."""
-    from scipy.special import ndtri, stdtr
-
-    with np.errstate(all="ignore"):
-        t = np.abs(error) / sd
-        tail = stdtr(np.maximum(dof, 1.0), -np.where(np.isfinite(sd), t, np.nan))
-        return np.where(dof > 0, np.minimum(-ndtri(np.maximum(tail, 1e-16)), t), np.nan)
+        h = splits.held[k] & np.isfinite(average.value[k]) & np.isfinite(average.se[k])
+        if not h.any() or not average.dof[k, h].min() > 0:
+            continue
+        e, sigma = (y - average.value[k])[h], float(np.sqrt(np.mean(average.noise[k, h] ** 2)))
+        runs = int(h.sum()) if fit.points.cluster is None else len(np.unique(fit.points.cluster[h]))
+        found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min()))
+        far = max(far, float(splits.distance[k, h].max()))
+    error, se, noise, dof = np.array(found).reshape(-1, 4).T
+    return Evidence(kind, error, se, noise, dof, far, axis)
 
 
 def kind_of(fit: Fit, axis: str) -> str:
@@ -192,13 +201,74 @@ def kind_of(fit: Fit, axis: str) -> str:
     return "surface" if len(fit.law.variables) > 1 else "curve"
 
 
+def likelihood(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> np.ndarray:
+    """Log likelihood (grid,) of log kappa from mean errors (K,): Student's t with variance kappa^2 se^2 + noise^2."""
+    variance = np.exp(2 * _GRID)[:, None] * se**2 + noise**2 + 1e-24
+    return (-0.5 * np.log(variance) - (dof + 1) / 2 * np.log1p(error**2 / variance / dof)).sum(1)
+
+
 def calibrate(found: Evidence, averaged: bool, shelf: Library) -> Calibration:
-    """The factor for a forecast: own evidence drawn towards the library."""
-    prior = shelf.prior(found.kind, averaged)
-    own = len(found.squares)
-    factor = float(np.sqrt((_NU * prior + sum(found.squares)) / (_NU + own)))
-    said = f"{own} rolling origins of these runs (up to {found.decades:.2g} decades beyond those seen)" if own else ""
+    """Weigh kappa by the own origins and the library."""
+    mean, sd = shelf.prior(found.kind, averaged)
+    own = _TEMPER * likelihood(found.error, found.se, found.noise, found.dof)
+    posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)
+    missed = float(np.exp(_normalised(own) @ _GRID)) if len(found) else np.nan
+    said = f"{len(found)} rolling origins of these runs, up to {found.decades:.2g} decades beyond those seen"
     lent = f"{shelf.sets} public sets" if shelf.rows else "no library"
-    words = f"{said} and {lent}" if said else f"{lent} alone: too few scales to hold any of these runs out"
-    missed = float(np.sqrt(np.mean(found.squares))) if own else np.nan
-    return Calibration(factor, _NU + own, own, found.decades, found.kind, missed, words)
+    words = f"{said}, and {lent}" if len(found) else f"{lent} alone: too few scales to hold any of these runs out"
+    kappa = float(np.exp(posterior @ _GRID))
+    return Calibration(posterior, kappa, missed, len(found), found.decades, found.kind, words)
+
+
+def kappa_of(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> float:
+    """kappa of one table from the mean errors (G,) of its groups, which share a bias and count as sqrt(G) groups.
+
+    Drawn weakly (a factor of e) towards 1.3, so that no table is beyond all bounds.
+    """
+    own = likelihood(error, se, noise, dof) / np.sqrt(len(error))
+    return float(np.exp(_normalised(own - 0.5 * (_GRID - _WIDE[0]) ** 2) @ _GRID))
+
+
+def _normalised(log: np.ndarray) -> np.ndarray:
+    w = np.exp(log - log.max())
+    return w / w.sum()
+
+
+def half_widths(
+    found: Calibration, se: np.ndarray, noise: np.ndarray, dof: np.ndarray, level: float, residuals: np.ndarray
+) -> np.ndarray:
+    """Half the interval (m,) that holds an error with standard error se and noise (m,), dof (m,) of both.
+
+    residuals: standardised, of the fit; they say how heavy the noise's tails are. The distribution of the error has no
+    formula; its quantile is taken over 4096 low-discrepancy draws, the same at every level.
+    """
+    from scipy.special import chdtri, ndtri, stdtrit
+
+    u = np.clip(kronecker(_DRAWS, 5, 0), 1e-6, 1 - 1e-6)
+    kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior) - found.posterior / 2, _GRID))
+    shape, size = tails(residuals)
+    which = np.minimum(np.searchsorted(np.cumsum(shape), u[:, 1]), len(_TAILS) - 1)
+    e = size[which] * stdtrit(np.array(_TAILS)[which], u[:, 2])
+    z = kappa * ndtri(u[:, 3])
+    out = np.full(len(se), np.inf)
+    for d in np.unique(dof[np.isfinite(se) & np.isfinite(noise) & (dof > 0)]):
+        s = np.sqrt(d / chdtri(d, u[:, 4]))
+        here = np.flatnonzero((dof == d) & np.isfinite(se) & np.isfinite(noise))
+        drawn = np.abs((s * z)[:, None] * se[here] + (s * e)[:, None] * noise[here])
+        out[here] = np.quantile(drawn, level, axis=0)
+    return out
+
+
+def tails(residuals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of each degree of freedom in the noise, given standardised residuals, and the size of each."""
+    r = residuals[np.isfinite(residuals)]
+    if len(r) < 8 or not np.abs(r).max() > 0:
+        return np.eye(len(_TAILS))[-1], np.ones(len(_TAILS))
+    from scipy.special import gammaln
+
+    nu = np.array(_TAILS)[:, None, None]
+    size = np.exp(np.linspace(np.log(0.2), np.log(1.5), 60))[None, :, None] * np.sqrt(np.mean(r**2))
+    log = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu) - np.log(size)
+    F = (log - (nu + 1) / 2 * np.log1p((r / size) ** 2 / nu)).sum(2)
+    best = F.argmax(1)
+    return _normalised(F.max(1)), size[0, best, 0]

@@ -17,7 +17,7 @@ import numpy as np
 from lawful.fit import Settings
 from lawful.law import Law
 from lawful.laws import all_laws, load
-from lawful.origins import AXES, DATA, SIZES, varies
+from lawful.origins import AXES, DATA, SIZES, scale_of, varies
 from lawful.quantities import find
 
 _LINE = 0.99  # R2 of log D on log N from which they are one variable
@@ -26,6 +26,7 @@ _PER_PARAMETER = 1.5  # rows that a law must have for each parameter
 # Laws in these are offered by the rules below; any other variable is special, and brings its laws with it.
 _USUAL = {*SIZES, *DATA, "C", "x", "L", "bpb", "C_min", "S_min", "TPP"}
 _LEFT_OUT = {"busbridge_distillation", "kaplan_learning_curve", "sun_float", "hashimoto_sources", "lin_regression"}
+_UP = {"alpha": (-5.0, 0.0)}  # a power law that rises
 _PREDICTS = {  # what a law may predict to be offered for an outcome
     "L": ("L", "y", "bpb", "bpc"), "L_u": ("L_u", "y"), "error": ("error", "y"), "accuracy": ("accuracy",),
 }  # fmt: skip
@@ -109,10 +110,11 @@ def _fractions(runs: Any, varying: Sequence[str], symbol: str, y: np.ndarray) ->
     if loss:
         listed.append(Candidate(load("logistic_loss"), {"L": loss}))
     for x in _axes(runs, varying):
-        if not rises(np.asarray(runs[x], float), y):
+        if not rises(scale_of(runs, x)[1], y):
             listed.append(Candidate(load("ruan_capability"), {"C": x}))
             continue
         listed += [Candidate(load(n), {"N": x}) for n in ("bounded_power_accuracy", "logistic_log_n")]
+        listed.append(Candidate(load("power_law"), {"x": x}, bounds=_UP))
         listed.append(Candidate(load("ruan_capability"), {"C": x}))
     return listed
 
@@ -135,10 +137,11 @@ def _losses(runs: Any, varying: Sequence[str], y: np.ndarray) -> list[Candidate]
 
 
 def _axes(runs: Any, varying: Sequence[str]) -> list[str]:
-    """Columns to draw a curve along: compute and the first that vary, without those that are powers of one before."""
+    """Columns to draw a curve along: compute (6ND) and the first that vary, without powers of one before."""
     kept: list[str] = []
-    for s in dict.fromkeys(s for s in ("C", *AXES) if s in varying):
-        if not any(one_line(runs[s], runs[k]) for k in kept):
+    six = ["6ND"] if "C" not in runs and {"N", "D"} <= set(varying) else []
+    for s in dict.fromkeys(s for s in ("C", *six, *AXES) if s in varying or s in six):
+        if not any(one_line(scale_of(runs, s)[1], scale_of(runs, k)[1]) for k in kept):
             kept.append(s)
     return kept[:2]
 
@@ -149,9 +152,8 @@ def _curves(x: str, values: np.ndarray, y: np.ndarray, free: Mapping[str, tuple[
     if free:
         return [line, Candidate(load("power_law_constant"), {"x": x}, bounds=free)]
     if rises(values, y):
-        up = {"alpha": (-5.0, 0.0)}
-        return [Candidate(load("power_law"), {"x": x}, bounds=up), line,
-                Candidate(load("power_law_constant"), {"x": x}, bounds=up)]  # fmt: skip
+        return [Candidate(load("power_law"), {"x": x}, bounds=_UP), line,
+                Candidate(load("power_law_constant"), {"x": x}, bounds=_UP)]  # fmt: skip
     listed = [Candidate(load(n), {"x": x}) for n in ("power_law", "power_law_constant", "m3")]
     listed += [Candidate(load("zhai"), {"gpu_hours": x}), Candidate(load("vanilla_finetuning"), {"D_f": x})]
     levels = len(np.unique(values[np.isfinite(values)]))
@@ -161,8 +163,8 @@ def _curves(x: str, values: np.ndarray, y: np.ndarray, free: Mapping[str, tuple[
 def rises(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether y goes up with x: by the sign of the rank correlation."""
     good = np.isfinite(x) & np.isfinite(y)
-    ranks = [np.argsort(np.argsort(v[good])) for v in (x, y)]
-    return bool(len(ranks[0]) > 1 and np.ptp(ranks[0]) > 0 and np.corrcoef(*ranks)[0, 1] > 0)
+    a, b = (np.argsort(np.argsort(v[good])).astype(float) for v in (x, y))
+    return bool(len(a) > 1 and np.corrcoef(a, b)[0, 1] > 0)
 
 
 def _special(runs: Any, symbol: str) -> list[Candidate]:

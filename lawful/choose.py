@@ -19,6 +19,7 @@ from lawful.averaging import by_origin, common_origins, relative_errors, scores,
 from lawful.baselines import NAIVE, last_two_points, last_value
 from lawful.candidates import Candidate, candidate, suited
 from lawful.choice import Choice, Score
+from lawful.diagnose_runs import decision_hangs_on
 from lawful.findings import Finding, counted
 from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
@@ -116,7 +117,7 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
     """What is to be chosen for one group; ValueError where it has no scale or no outcome."""
     listed = given or suited(runs, target)
     name = target or points(listed[0].law, runs, variables=listed[0].variables).target
-    axis, scale = _scale(runs, given)
+    axis, scale = _scale(runs, given, name)
     y = np.asarray(runs[name], float)
     kept = np.isfinite(y) & np.isfinite(scale) & (scale > 0)
     if not kept.any():
@@ -129,15 +130,14 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
     return _Part(_rows(runs, np.flatnonzero(kept)), listed, name, axis, scale, y, splits, lost)
 
 
-def _scale(runs: Any, given: list[Candidate] | None) -> tuple[str, np.ndarray]:
+def _scale(runs: Any, given: list[Candidate] | None, target: str) -> tuple[str, np.ndarray]:
     """The scale of the table; where the candidates are curves along one column, that column (losses fall)."""
-    alone = given is not None and all(len(c.law.variables) == 1 and not c.law.arrays for c in given)
-    if not alone:
+    if given is None or any(len(c.law.variables) > 1 or c.law.arrays for c in given):
         return scale_of(runs)
-    first = points(given[0].law, runs, target=next(iter(runs)) if isinstance(runs, Mapping) else None,
-                   variables=given[0].variables).columns[given[0].law.variables[0]]  # fmt: skip
-    x = np.asarray(runs[first], float)
-    return (f"falling {first}", 1 / x) if first in ("L", "loss", "bpb") else (first, x)
+    first = points(given[0].law, runs, target=target, variables=given[0].variables)
+    column = first.columns[given[0].law.variables[0]]
+    axis, x = scale_of(runs, column)
+    return (f"falling {axis}", 1 / x) if axis in ("L", "loss", "bpb") else (axis, x)
 
 
 def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | None, seed: int) -> None:
@@ -259,6 +259,8 @@ def _told(part: _Part, fits: list[_Share], scored: Mapping[str, float]) -> tuple
         notes.append(Finding("incomplete_points", "warning", text, (), "Fill the cells, or select rows with where=."))
     if all(len(c.law.variables) == 1 for c in part.listed):
         notes += turns(part.scale, part.y, part.axis, part.target)
+    if (hangs := decision_hangs_on(main.fit)) is not None:
+        notes.append(hangs)
     others = tuple((s.weight, s.fit) for s in fits[1:])
     return replace(main.fit, others=others, findings=(*main.fit.findings, *notes)), tuple(listed), reason
 

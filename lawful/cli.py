@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from lawful.cli_compare import compare, posterior
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
 from lawful.cli_study import study
@@ -42,6 +43,8 @@ app.command(short_help="Check a table of runs.", no_args_is_help=True)(read)
 app.command(short_help="Fit a law to runs, every value with its interval.", no_args_is_help=True)(fit)
 app.command(short_help="Predict at new points, with intervals.", no_args_is_help=True)(forecast)
 app.command(short_help="Say whether a fit is to be believed, and why not.", no_args_is_help=True)(diagnose)
+app.command(short_help="Compare laws, or ways to fit them.", no_args_is_help=True)(compare)
+app.command(short_help="Intervals with published exponents as a prior.", no_args_is_help=True)(posterior)
 app.command(short_help="Run a published study again and check its numbers.")(study)
 app.command(short_help="Train a sweep of small models (needs PyTorch).", no_args_is_help=True)(train)
 app.add_typer(laws, name="laws", short_help="List, show and cite the laws of the catalogue.")

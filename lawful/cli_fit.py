@@ -129,26 +129,36 @@ def forecast(
         typer.echo(f"{out}: {len(found)} forecasts with {level * 100:g}% intervals, {flagged} flagged")
 
 
-def diagnose(fit: FitFile, level: Level = 0.95, as_json: Json = False) -> None:
-    """Is this fit to be believed? What is not identified, which runs carry it, what the residuals show.
+def diagnose(
+    fit: FitFile, level: Level = 0.95,
+    runs: Annotated[str | None, typer.Option(metavar="RUNS", help="The table that was fitted.")] = None,
+    columns: Columns = None, where: Where = None, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Is this fit to be believed? What is not identified, which runs carry it, where it holds, what residuals show.
 
-    Exits with 1 if a finding is an error.
+    With --runs the table's other columns (learning rate, batch, ...) are asked what they explain. Exits with 1 if a
+    finding is an error.
     """
-    from lawful.cli_tables import show_diagnosis, working
+    from lawful.cli_tables import console, show_diagnosis, show_findings, working
     from lawful.diagnose import diagnose as examine
+    from lawful.diagnose_range import breaks
     from lawful.fit import Fits
     from lawful.fitfile import load_fit, plain
 
     made = load_fit(fit)
     many = made.fits if isinstance(made, Fits) else {"": made}
+    table = None if runs is None else options.read_runs(runs, columns=columns, where=where, need=[])
     with working("examining the fit"):
-        found = {label: examine(one, level=level) for label, one in many.items()}
+        found = {label: examine(one, level=level, runs=table) for label, one in many.items()}
+        over = breaks(many) if len(many) > 1 else ()
     if as_json:
         facts = {label: d.facts() for label, d in found.items()}
-        _print_json(plain({"by": made.by, "groups": facts} if isinstance(made, Fits) else facts[""]))
+        many_facts = {"groups": facts, "breaks": _dicts(over)}
+        _print_json(plain({"by": made.by} | many_facts if isinstance(made, Fits) else facts[""]))
     else:
         for label, diagnosis in found.items():
             show_diagnosis(diagnosis, f"{made.by} = {label}" if isinstance(made, Fits) else "")
+        show_findings(console(), over)
     if any(d.worst == "error" for d in found.values()):
         raise typer.Exit(1)
 

@@ -65,8 +65,10 @@ def members_at(fit: Fit, X: Mapping[str, np.ndarray], at: Any, variables: Mappin
         quantity = find(name)
         if np.asarray(column).dtype.kind in "iuf" and np.ndim(column) <= 1 and np.size(column) in (1, m):
             there.setdefault(quantity.symbol if quantity else name, np.broadcast_to(np.asarray(column, float), (m,)))
-    if "C" not in there and {"N", "D"} <= there.keys() and _six(fit):
-        there["C"] = 6 * there["N"] * there["D"]
+    if {"N", "D"} <= there.keys():
+        there["6ND"] = 6 * there["N"] * there["D"]
+        if "C" not in there and _six(fit):
+            there["C"] = there["6ND"]
     out = [Member(members_of(fit)[0][0], fit, X)]
     for weight, one in fit.others:
         own = {v: X[v] if v in X and v in one.law.arrays else there.get(_symbol(one, v)) for v in one.law.variables}
@@ -106,7 +108,10 @@ class Mean:
 def mean_of(weights: np.ndarray, value: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> Mean:
     """The average over the first axis (laws); a law without a finite value has no say there.
 
-    se: sum of w sqrt(se^2 + (law - average)^2) (Buckland et al. 1997): laws fitted to the same points err together.
+    A law that escapes is pulled in to three times the usual distance from the weighted median (that distance and the
+    median law's standard error), so that no single curve carries the average away.
+    se: sum of w max(se, |law - average|). Laws fitted to the same points err together, so that nothing averages out
+    (Buckland et al. 1997 add the two in squares; where the laws are nearly right that counts one doubt twice).
     """
     w = np.where(np.isfinite(value), weights.reshape(-1, *[1] * (value.ndim - 1)), 0.0)
     total = w.sum(0)
@@ -116,8 +121,20 @@ def mean_of(weights: np.ndarray, value: np.ndarray, se: np.ndarray, noise: np.nd
         def average(x: np.ndarray) -> np.ndarray:
             return np.where(w > 0, w * x, 0.0).sum(0) + np.where(total > 0, 0.0, np.nan)
 
+        middle, own = _weighted_median(value, w, se)
+        usual, _ = _weighted_median(np.abs(value - middle), w, se)
+        reach = 3 * (usual + np.where(np.isfinite(own), own, 0.0))
+        value = np.where(np.isfinite(reach), np.clip(value, middle - reach, middle + reach), value)
         centre = average(value)
-        return Mean(centre, average(np.hypot(se, value - centre)), average(noise), average(dof))
+        return Mean(centre, average(np.fmax(se, np.abs(value - centre))), average(noise), average(dof))
+
+
+def _weighted_median(x: np.ndarray, w: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weighted median over the first axis, and what stands beside it."""
+    order = np.argsort(np.where(w > 0, x, np.inf), axis=0)
+    sums = np.cumsum(np.take_along_axis(w, order, 0), axis=0)
+    at = np.take_along_axis(order, (sums < 0.5).sum(0)[None].clip(0, len(x) - 1), 0)
+    return np.take_along_axis(x, at, 0)[0], np.take_along_axis(beside, at, 0)[0]
 
 
 def mean_record(members: Sequence[tuple[float, Record]], root: np.ndarray) -> Mean:

@@ -1,4 +1,4 @@
-"""Is this fit to be believed? Five questions, each answered by sentences with a number in them.
+"""Is this fit to be believed? Seven questions, each answered by sentences with a number in them.
 
 * Identified: do the data determine each number, or do some trade off against others?
 * Influence: which runs carry the conclusion? Each point is left out and the law fitted again; with enough points a
@@ -7,6 +7,8 @@
 * Residuals: do they still follow a variable, a group or the order of the table?
 * Lack of fit: does the law miss the means of repeated runs by more than their noise?
 * Noise: how large is it between equal runs, and what of the residual spread does it explain?
+* Range: is there a size below which the law fails, a break, a size from which a task is above chance?
+* Tuning: are runs under-trained or mistuned, by what the table says of them beyond the law's own variables?
 
 Tests are F tests of terms added to the law linearised at the optimum; their p-values are Holm-adjusted within a
 question, so one sentence in twenty is false at most where nothing is wrong.
@@ -20,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from lawful.diagnose_runs import influence, linearised
+from lawful.diagnose_range import holds, tuning
+from lawful.diagnose_runs import added_terms, influence, linearised
 from lawful.findings import Finding
 from lawful.fit import Fit
 from lawful.quantities import find
@@ -38,6 +41,8 @@ _SECTIONS = {
     "residuals": "What is left in the residuals?",
     "lack_of_fit": "Does the law pass through repeated runs?",
     "noise": "How large is the noise between equal runs?",
+    "range": "Where does the law hold?",
+    "tuning": "Were the runs trained well enough?",
 }
 
 
@@ -93,8 +98,10 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}{'s' * (n != 1)}"
 
 
-def diagnose(fit: Fit, level: float = 0.95) -> Diagnosis:
+def diagnose(fit: Fit, level: float = 0.95, runs: Any = None) -> Diagnosis:
     """Examine a fit. level: of the intervals by which identification is judged.
+
+    runs: the table that was fitted, whose other columns (learning rate, batch, width) may explain what the law leaves.
 
     Raises TypeError for `Fits`: diagnose each of its fits.
     """
@@ -109,6 +116,8 @@ def diagnose(fit: Fit, level: float = 0.95) -> Diagnosis:
         "residuals": _residuals(fit, figures),
         "lack_of_fit": _lack_of_fit(fit, figures),
         "noise": _noise(fit, figures),
+        "range": holds(fit, figures),
+        "tuning": tuning(fit, runs, figures),
     }
     return Diagnosis(fit.law.name, fit.n, {key: tuple(found) for key, found in questions.items()}, figures)
 
@@ -176,33 +185,6 @@ def _trading(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:
         text = f"These trade off, correlation beyond {_TRADE:g}: {told}; condition of the Jacobian {worst:.2g}."
         severe = "warning" if worst > _CONDITION else "note"
         yield Finding("trade_off", severe, text, (), "Read them together, or forecasts, rather than one by one.")
-
-
-def added_terms(A: np.ndarray, r: np.ndarray, extra: np.ndarray) -> tuple[float, float, int]:
-    """F test of extra columns (n, k) in a linear model with columns A (n, p): share of the RSS explained, p, k."""
-    from scipy.special import fdtrc
-
-    Q = _basis(A)
-    left = r - Q @ (Q.T @ r)
-    more = _basis(extra - Q @ (Q.T @ extra), np.abs(extra).max())
-    k, dof = more.shape[1], len(r) - Q.shape[1] - more.shape[1]
-    total = float(left @ left)
-    if k == 0 or dof <= 0 or total <= 0:
-        return 0.0, 1.0, k
-    explained = float(((more.T @ left) ** 2).sum())
-    F = explained / k / max((total - explained) / dof, 1e-300)
-    return explained / total, float(fdtrc(k, dof, F)), k
-
-
-def _basis(A: np.ndarray, size: float | None = None) -> np.ndarray:
-    """An orthonormal basis of the columns of A, each scaled to unit length first."""
-    scale = np.sqrt((A * A).sum(0))
-    floor = 1e-8 * (size * np.sqrt(len(A)) if size is not None else 1e-300)
-    A = A[:, scale > floor] / scale[scale > floor]
-    if not A.shape[1]:
-        return A
-    U, s, _ = np.linalg.svd(A, full_matrices=False)
-    return U[:, s > 1e-9 * s[0]]
 
 
 def _residuals(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ _COOK = 1.0  # Cook's distance from which one point moves the whole fit
 _MOVED = 1.0  # standard errors by which leaving one run out may move a number
 _MANY = 2000  # points up to which every one is left out
 _TUNING = 1.345  # Huber's delta in standard deviations: 95 % efficient for normal errors
+_DECISION = 0.25  # relative move of a recommended size from which a decision hangs on runs
 _MAD = 1.4826  # median absolute deviation to standard deviation, for normal errors
 
 
@@ -42,6 +43,33 @@ def linearised(fit: Fit, theta: np.ndarray | None = None) -> tuple[np.ndarray, n
     return J[:, good] * np.sqrt(w)[:, None], fit.objective.residuals(p.y, f) * np.sqrt(w)
 
 
+def added_terms(A: np.ndarray, r: np.ndarray, extra: np.ndarray) -> tuple[float, float, int]:
+    """F test of extra columns (n, k) in a linear model with columns A (n, p): share of the RSS explained, p, k."""
+    from scipy.special import fdtrc
+
+    Q = _basis(A)
+    left = r - Q @ (Q.T @ r)
+    more = _basis(extra - Q @ (Q.T @ extra), np.abs(extra).max())
+    k, dof = more.shape[1], len(r) - Q.shape[1] - more.shape[1]
+    total = float(left @ left)
+    if k == 0 or dof <= 0 or total <= 0:
+        return 0.0, 1.0, k
+    explained = float(((more.T @ left) ** 2).sum())
+    F = explained / k / max((total - explained) / dof, 1e-300)
+    return explained / total, float(fdtrc(k, dof, F)), k
+
+
+def _basis(A: np.ndarray, size: float | None = None) -> np.ndarray:
+    """An orthonormal basis of the columns of A, each scaled to unit length first."""
+    scale = np.sqrt((A * A).sum(0))
+    floor = 1e-8 * (size * np.sqrt(len(A)) if size is not None else 1e-300)
+    A = A[:, scale > floor] / scale[scale > floor]
+    if not A.shape[1]:
+        return A
+    U, s, _ = np.linalg.svd(A, full_matrices=False)
+    return U[:, s > 1e-9 * s[0]]
+
+
 def influence(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterator[Finding]:
     """Runs that move the fit, alone or together. known: the numbers that the data determine; the others wander anyway.
 
@@ -50,6 +78,9 @@ def influence(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterat
     yield from _left_out(fit, known, figures)
     if not fit.objective.binomial and fit.n >= max(20, 4 * len(fit.estimates)):
         yield from _set_aside(fit, figures)
+    told = any(f.code == "decision_hangs_on" for f in fit.findings)  # as `choose` does
+    if not told and (hangs := decision_hangs_on(fit)) is not None:
+        yield hangs
 
 
 def _left_out(fit: Fit, known: Sequence[str], figures: dict[str, Any]) -> Iterator[Finding]:
@@ -107,7 +138,7 @@ def _named(fit: Fit, rows: tuple[int, ...]) -> str:
 
 def _set_aside(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:
     """Points that pull a robust fit, worst first, and what becomes of the estimates without them."""
-    aside, distances, relative = _pullers(fit)
+    aside, distances, relative = pullers(fit)
     rows = tuple(int(fit.points.rows[i]) for i in aside)
     figures["set_aside"] = {str(r): {"cook": d, "residuals": z} for r, d, z in zip(rows, distances, relative)}
     if not aside:
@@ -123,7 +154,7 @@ def _set_aside(fit: Fit, figures: dict[str, Any]) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
+def pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
     """Positions in the order in which they are set aside, Cook's distance then, residual in robust sd at the end."""
     base, keep = fit.problems, np.ones(fit.n, bool)
     theta, p = fit.theta, len(fit.estimates)
@@ -153,14 +184,46 @@ def _pullers(fit: Fit) -> tuple[list[int], list[float], list[float]]:
     return order, distances, [float(r[i] / scale) for i in order]
 
 
-def _moves(fit: Fit, aside: list[int]) -> str:
-    """What the fit's own objective says without these points."""
+def _without(fit: Fit, aside: list[int]) -> dict[str, float] | None:
+    """The free numbers by the fit's own objective without these points; None where it cannot be fitted from here."""
     keep = np.ones(fit.n, bool)
     keep[aside] = False
     base = fit.problems
     found = solve(fit.model, fit.theta[None], Problems(base.X, base.y, base.W * keep), fit.objective, iterations=500)
-    if not np.isfinite(found.F[0]):
+    return dict(zip(fit.estimates, map(float, fit.model.natural(found.theta)[0]))) if np.isfinite(found.F[0]) else None
+
+
+def _moves(fit: Fit, aside: list[int]) -> str:
+    """What the fit's own objective says without these points."""
+    without = _without(fit, aside)
+    if without is None:
         return "Without them the law cannot be fitted from here."
-    without = fit.model.natural(found.theta)[0]
-    told = [f"{name} {value:.4g} to {without[i]:.4g}" for i, (name, value) in enumerate(fit.estimates.items())]
+    told = [f"{name} {value:.4g} to {without[name]:.4g}" for name, value in fit.estimates.items()]
     return f"Without them the estimates move: {', '.join(told)}."
+
+
+def decision_hangs_on(fit: Fit, flops: float | None = None) -> Finding | None:
+    """Does the size that the law recommends for a budget move by a quarter without the points that pull the fit?
+
+    flops: the budget (default: ten times the largest run's 6ND). None where it does not, or the law has no optimum.
+    """
+    size = next((v for v in ("N", "N_nonemb") if v in fit.law.optimum and v in fit.points.X), None)
+    large_enough = fit.n >= max(20, 4 * len(fit.estimates)) and not fit.objective.binomial
+    if size is None or "D" not in fit.points.X or fit.points.group is not None or not large_enough:
+        return None
+    aside = pullers(fit)[0]
+    without = _without(fit, aside) if aside else None
+    if without is None:
+        return None
+    flops = flops or 10 * float(np.max(6 * fit.points.X[size] * fit.points.X["D"]))
+    with np.errstate(all="ignore"):
+        before, after = (float(fit.law.optimum[size](flops, fit.model.rebind(v))) for v in (fit.estimates, without))
+    if not (np.isfinite([before, after]).all() and abs(after / before - 1) >= _DECISION):
+        return None
+    rows = tuple(int(fit.points.rows[i]) for i in aside)
+    return Finding(
+        "decision_hangs_on", "warning",
+        f"The decision hangs on {len(rows)} of {fit.n} points: without row {listed(rows)} the {size} recommended at "
+        f"{flops:.3g} FLOP moves from {before:.3g} to {after:.3g} ({after / before - 1:+.0%}).", rows,
+        "Find out what is special about them before the budget is spent; compare(runs, choices=True) shows more.",
+    )  # fmt: skip

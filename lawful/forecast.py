@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 
 from lawful.bootstrap import cluster_count
-from lawful.calibration import Calibration, Library, calibrate, evidence, library
+from lawful.calibration import Calibration, Library, calibrate, evidence, half_widths, library
 from lawful.choice import Choice
-from lawful.company import Mean, mean_of, members_at
+from lawful.company import Mean, Member, mean_of, members_at
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
-from lawful.forecast_law import from_space, law_ends, method_of, to_space
+from lawful.forecast_law import cluster_errors, from_space, law_ends, method_of, to_space
 from lawful.origins import errors_at
 from lawful.places import collect, columns_of, distance
 from lawful.points import as_labels
 from lawful.quantities import did_you_mean
 
-_FAR = 1.0  # decades beyond the data from which a forecast is flagged
+_FAR = 0.5  # decades beyond the data from which a forecast is flagged
 _MISSED = 3.0  # times what was claimed that the law's own origins missed by, from which a forecast is flagged
 _OFF = 0.15  # decades off the line on which all runs lie, from which a forecast is flagged
 _LINE = 0.99  # R2 of two variables' logs from which the runs lie on a line
@@ -126,17 +126,13 @@ def _by_law(fit: Fit, at: Any, variables: Mapping[str, Any], options: dict[str, 
 
 
 def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, kind: str, shelf: Library) -> Forecast:
-    from scipy.special import ndtri, stdtrit
-
     X, group, shown = collect(fit, at, variables)
     found = calibrate(evidence([fit])[0], bool(fit.others), shelf)
     mean = _mean(fit, X, group, at, variables)
-    tail = 0.5 + level / 2
-    with np.errstate(all="ignore"):
-        spread = np.hypot(mean.se, mean.noise) if kind == "run" else mean.se
-        few = np.where(mean.dof > 0, stdtrit(np.maximum(mean.dof, 1.0), tail) / ndtri(tail), np.inf)
-        half = found.factor * stdtrit(found.dof, tail) * few * spread
-    half = np.where(np.isfinite(half), half, np.inf)
+    noise = mean.noise if kind == "run" else 0.0 * mean.noise
+    half = half_widths(
+        found, mean.se, noise, np.rint(mean.dof), level, fit.residuals * np.sqrt(fit.points.w) / noise_of(fit)
+    )
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
@@ -145,16 +141,37 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     return Forecast(shown, estimate, lower, upper, flags, far, level, kind, "calibrated", fit.findings, found.words)
 
 
+def average_at(fit: Fit, at: Any = None, **variables: Any) -> Mean:
+    """The average of a fit's laws at new points, in the space of the objective, with what they claim to know of it."""
+    X, group, _ = collect(fit, at, variables)
+    return _mean(fit, X, group, at, variables)
+
+
 def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any, variables: Mapping[str, Any]) -> Mean:
     """The average of the fit's laws at new points, in the space of the objective."""
     members = members_at(fit, X, at, variables)
     value = np.stack([to_space(one.fit, one.fit.at_points(one.X, group)) for one in members])
-    se = np.stack([errors_at(one.fit, one.X, group) for one in members])
+    se = np.stack([_claimed(one, group) for one in members])
     shape = np.ones(value.shape)
-    noise = np.array([np.nan_to_num(one.fit.sigma) / np.sqrt(np.median(one.fit.points.w)) for one in members])
+    noise = np.array([noise_of(one.fit) / np.sqrt(np.median(one.fit.points.w)) for one in members])
     dof = np.array([_freedom(one.fit) for one in members])
     weights = np.array([one.weight for one in members])
     return mean_of(weights, value, se, noise[:, None] * shape, dof[:, None] * shape)
+
+
+def _claimed(one: Member, group: np.ndarray | None) -> np.ndarray:
+    """A law's standard error (m,); for checkpoints of runs from the sums of each run, whose errors go together."""
+    fit = one.fit
+    if fit.points.cluster is None:
+        return errors_at(fit, one.X, group)
+    runs, size = cluster_count(fit), len(fit.estimates)
+    few = np.sqrt(runs / (runs - size)) if runs > size else np.sqrt(runs)
+    return few * cluster_errors(fit, dict(one.X), group)
+
+
+def noise_of(fit: Fit) -> float:
+    """Residual standard deviation of a point of weight 1, in the space of the objective."""
+    return float(np.sqrt(fit.rss / fit.dof)) if fit.dof > 0 else 0.0
 
 
 def _freedom(fit: Fit) -> float:
@@ -212,8 +229,8 @@ def _flags(
         if off[i]:
             said.append(off[i])
         if far[i] > _FAR:
-            tested = f"tested to {found.decades:.1f}" if found and found.origins else "not checked that far"
-            said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: {tested}")
+            tested = f"; tested over {found.decades:.1f}" if found and found.origins else ""
+            said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: no run would have shown a break{tested}")
         flags.append("; ".join(said))
     return far, tuple(flags)
 
@@ -221,7 +238,7 @@ def _flags(
 def _missed(found: Calibration | None) -> list[str]:
     if found is None or not found.origins or found.missed < _MISSED:
         return []
-    return [f"these runs' own rolling origins were missed by {found.missed:.1f} times what the law claimed"]
+    return [f"at its own rolling origins the law was off by {found.missed:.1f} times its standard error"]
 
 
 def off_line(fit: Fit, X: Mapping[str, np.ndarray]) -> list[str]:

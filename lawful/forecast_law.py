@@ -47,6 +47,12 @@ def law_ends(
     return lower, upper
 
 
+def cluster_errors(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None) -> np.ndarray:
+    """Standard errors (m,) from the fit's own covariance, which for checkpoints of runs is that of the runs' sums."""
+    m = np.shape(next(iter(X.values())))[-1]
+    return _standard_error(_new_slopes(fit, X, group, m), fit.covariance)
+
+
 def _new_slopes(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, m: int) -> np.ndarray:
     """Partials (m, p) of the law at new points by the parameters, in the space of the objective."""
     there = Problems(with_group(X, fit.points, group), np.ones(m), np.ones((1, m)))

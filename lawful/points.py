@@ -192,6 +192,8 @@ def _values(runs: Any, column: Any, array: bool = False) -> np.ndarray:
     """A column as floats (n,); an array variable as (k, n), from one list column or from several columns."""
     if isinstance(column, (list, tuple)):
         return np.stack([_values(runs, c) for c in column])
+    if column == "6ND" and column not in runs:
+        return 6 * _values(runs, _first(runs, "N")) * _values(runs, _first(runs, "D"))
     if column not in runs:
         raise ValueError(f"the table has no column {column!r}{did_you_mean(str(column), _names(runs))}")
     x = np.asarray(runs[column])
@@ -200,6 +202,12 @@ def _values(runs: Any, column: Any, array: bool = False) -> np.ndarray:
     except (TypeError, ValueError):
         raise ValueError(f"column {column!r} holds {x.ravel()[0]!r}, not numbers") from None
     return x.T if array and x.ndim == 2 else x
+
+
+def _first(runs: Any, symbol: str) -> str:
+    """The table's name for a symbol: itself, or the quantity's column."""
+    quantity = find(symbol)
+    return symbol if symbol in runs or quantity is None else quantity.column
 
 
 def _codes(column: Any) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -7,7 +7,8 @@ import pytest
 
 import lawful
 from lawful import datasets
-from lawful.diagnose import added_terms, diagnose
+from lawful.diagnose import diagnose
+from lawful.diagnose_runs import added_terms
 from lawful.fitfile import plain
 
 

@@ -163,7 +163,9 @@ def test_a_mixture_is_matched_entry_by_entry(tmp_path: Path) -> None:
     y = 2 + 0.4 * np.exp(h @ [1.0, -1.0, 0.5])
     fit = lawful.fit("ye_mixing", {"mixture": h, "L": y}, count=64)
     register(lawful.forecast(fit, mixture=[0.2, 0.3, 0.5]), fit, tmp_path / "f.jsonl", levels=())
-    found = score(tmp_path / "f.jsonl", {"mixture": np.array([[0.2, 0.3, 0.5], [0.3, 0.2, 0.5]]), "L": np.array([2.3, 2.4])})
+    found = score(
+        tmp_path / "f.jsonl", {"mixture": np.array([[0.2, 0.3, 0.5], [0.3, 0.2, 0.5]]), "L": np.array([2.3, 2.4])}
+    )
     assert [o.row for o in found.outcomes] == [1]
 
 

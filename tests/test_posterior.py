@@ -1,0 +1,211 @@
+"""Posteriors: known answers, priors with their sources, pooling, and chains that say when they have not settled."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import lawful
+from lawful.law import coefficient, law
+from lawful.laws import all_laws, find
+from lawful.posterior import Posterior, Posteriors, posterior, split_rhat
+from lawful.priors import FACTS, Normal, StudentT, literature_priors, published
+
+pytest.importorskip("emcee", reason="needs the extra bayes: emcee")
+
+
+@law()
+def line(x, *, a=coefficient(), b=coefficient()):
+    return a + b * x
+
+
+@law()
+def level(x, *, a=coefficient()):
+    return a + 0 * x
+
+
+def straight(rng, n=10, sd=0.1):
+    x = np.linspace(-1, 1, n)
+    return {"x": x, "y": 1 + 2 * x + sd * rng.standard_normal(n)}
+
+
+def fitted(one, data, **more):
+    return lawful.fit(one, data, target="y", objective="lsq", **more)
+
+
+def test_a_flat_prior_gives_least_squares(rng):
+    """The posterior of a linear law is Student's t about the estimates, with the standard errors as its scale."""
+    fit = fitted(line, straight(rng))
+    made = posterior(fit)
+    assert isinstance(made, Posterior) and made.settled
+    for i, (name, one) in enumerate(made.intervals().items()):
+        se, t = np.sqrt(fit.covariance[i, i]), 2.306  # 8 degrees of freedom
+        assert one.estimate == pytest.approx(fit.estimates[name], abs=0.15 * se)
+        assert (one.lower, one.upper) == pytest.approx(
+            (fit.estimates[name] - t * se, fit.estimates[name] + t * se), abs=0.3 * se
+        )
+        assert made.alone[name].lower == pytest.approx(fit.estimates[name] - t * se, rel=1e-3)
+
+
+def test_a_normal_prior_and_normal_errors_have_a_closed_form(rng):
+    """200 points, so that the spread is known: precisions add, and the mean is weighted by them."""
+    data = straight(rng, 200, 0.5)
+    fit = fitted(level, data)
+    variance, m, s = fit.covariance[0, 0], 0.9, 0.03
+    made = posterior(fit, {"a": (m, s)}, steps=1500)
+    precision = 1 / variance + 1 / s**2
+    mean = (fit.estimates["a"] / variance + m / s**2) / precision
+    assert made.draws.mean() == pytest.approx(mean, abs=0.15 * precision**-0.5)
+    assert made.draws.std() == pytest.approx(precision**-0.5, rel=0.08)
+
+
+def small_study(rng, n=10):
+    N, D = 10 ** rng.uniform(7.5, 9.5, n), 10 ** rng.uniform(9, 10.8, n)
+    L = (1.8 + 480 * N**-0.34 + 2080 * D**-0.36) * np.exp(0.01 * rng.standard_normal(n))
+    return lawful.fit("chinchilla", {"N": N, "D": D, "loss": L})
+
+
+def test_published_exponents_narrow_a_small_study(rng):
+    fit = small_study(rng)
+    made = posterior(fit, "literature", steps=300)
+    assert set(made.priors) == {"alpha", "beta"}
+    mine, alone = made.intervals()["beta"], made.alone["beta"]
+    assert mine.upper - mine.lower < alone.upper - alone.lower
+    assert "hoffmann2022" in str(made) and "runs alone" in str(made)
+    (forecast,) = made.predict(N=7e10, D=1.4e12)
+    assert forecast.lower < forecast.estimate < forecast.upper and forecast.method == "posterior"
+
+
+def test_every_published_exponent_has_a_source():
+    for variable, form in (("N", "E"), ("D", "E"), ("N", "0")):
+        studies = published(variable, form)
+        assert len(studies) >= 3 and len(studies) == len(set(studies))
+    assert published("N", "E")["hoffmann2022"] == pytest.approx(0.343, abs=0.01)  # the paper and its refits, once
+    assert all(f.source and f.study for f in FACTS)
+    prior = literature_priors(find("chinchilla"), ("E", "alpha", "beta"))["alpha"]
+    x = np.array(list(published("N", "E").values()))
+    assert isinstance(prior, StudentT) and prior.dof == len(x) - 1
+    assert (prior.mean, prior.scale) == pytest.approx((x.mean(), x.std(ddof=1) * np.sqrt(1 + 1 / len(x))))
+
+
+def test_facts_are_those_of_the_table_of_published_exponents(shared):
+    import polars as pl
+
+    table = pl.read_csv(shared / "data" / "published_exponents" / "exponents.csv").filter(
+        pl.col("work") == "Olmo Hybrid"
+    )
+    for variable, column in (("N", "alpha"), ("D", "beta")):
+        assert sorted(f.value for f in FACTS if f.variable == variable) == sorted(table[column].to_list())
+
+
+def test_priors_are_densities_with_the_ends_they_say():
+    x = np.linspace(-40, 40, 400_001)
+    for prior in (Normal(1.0, 0.5), StudentT(1.0, 0.5, 4)):
+        p = np.exp(prior.log_density(x))
+        low, high = prior.ends(0.9)
+        assert p[(x > low) & (x < high)].sum() / p.sum() == pytest.approx(0.9, abs=1e-3)
+
+
+def groups(rng, count=5):
+    """Lines with slopes about 2 +- 0.2, each known to 0.15 or so."""
+    x = np.linspace(-1, 1, 12)
+    y = [1 + (2 + 0.2 * rng.standard_normal()) * x + 0.3 * rng.standard_normal(12) for _ in range(count)]
+    data = {"x": np.tile(x, count), "y": np.concatenate(y), "family": np.repeat(list("abcdefghij")[:count], 12)}
+    return fitted(line, data, by="family")
+
+
+def test_pooling_is_the_normal_normal_model(rng):
+    """Against the closed form: given mu and tau, each estimate is shrunk to mu by its precision."""
+    fits = groups(rng)
+    made = posterior(fits, pool=("b",), steps=850)
+    assert isinstance(made, Posteriors) and set(made) == set(fits)
+    mu, tau = made.pooled["b"]
+    b = np.array([f.estimates["b"] for f in fits.values()])
+    se = np.array([np.sqrt(f.covariance[1, 1]) for f in fits.values()])
+    # E(alpha_g | y) by summing the closed form over a grid of mu and tau, flat in both
+    M, T = np.meshgrid(
+        np.linspace(b.min() - 0.2, b.max() + 0.2, 301), np.linspace(1e-3, 3 * np.ptp(b), 300), indexing="ij"
+    )
+    v = se[:, None, None] ** 2 + T**2
+    log_w = (-0.5 * np.log(v) - 0.5 * (b[:, None, None] - M) ** 2 / v).sum(0)
+    w = np.exp(log_w - log_w.max())
+    shrunk = (b[:, None, None] / se[:, None, None] ** 2 + M / T**2) / (1 / se[:, None, None] ** 2 + 1 / T**2)
+    expected = (shrunk * w).sum((1, 2)) / w.sum()
+    ours = [one.intervals()["b"].estimate for one in made.values()]
+    assert ours == pytest.approx(expected, abs=0.3 * se.mean())
+    assert mu.estimate == pytest.approx((M * w).sum() / w.sum(), abs=0.3 * se.mean())
+    assert np.std(ours) < np.std(b) and 0 < tau.lower < tau.estimate < tau.upper
+    assert "mean" in str(made) and "family = a" in str(made)
+
+
+def test_a_prior_against_the_runs_is_said_to_be(rng):
+    made = posterior(fitted(line, straight(rng)), {"b": (5.0, 0.1)}, steps=200)
+    assert any(f.code == "prior_conflict" and f.severity == "warning" for f in made.findings)
+
+
+def test_a_chain_too_short_is_not_believed(rng):
+    made = posterior(small_study(rng), steps=60)
+    assert not made.settled
+    assert "not settled" in next(f.message for f in made.findings if f.code == "not_converged")
+    assert made.intervals()["alpha"].verdict.startswith("cannot tell")
+
+
+def test_split_rhat_is_its_textbook_formula(rng):
+    chain = rng.standard_normal((1000, 8, 2))
+    assert split_rhat(chain) == pytest.approx(1.0, abs=0.01)
+    chain[:, 0, 1] += 3
+    assert split_rhat(chain)[0] < 1.01 < 1.2 < split_rhat(chain)[1]
+    parts = np.concatenate([chain[:500, :, 0], chain[500:, :, 0]], axis=1)
+    W, B = parts.var(0, ddof=1).mean(), 500 * parts.mean(0).var(ddof=1)
+    assert split_rhat(chain)[0] == pytest.approx(np.sqrt((499 / 500 * W + B / 500) / W))
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"prior": "books"}, "prior is 'books'; allowed: 'literature'"),
+        ({"prior": {"gamma": (1, 1)}}, "no free number 'gamma'; it has a, b"),
+        ({"prior": {"b": (1, 0)}}, "the sd positive"),
+        ({"prior": "literature"}, "fewer than 3 studies"),
+        ({"pool": ("b",)}, "this is one fit"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(rng, options, problem):
+    with pytest.raises(ValueError, match=problem):
+        posterior(fitted(line, straight(rng)), **options)
+
+
+def test_robust_fits_have_no_likelihood(rng):
+    fit = lawful.fit(line, straight(rng), target="y", objective="huber:1e-2")
+    with pytest.raises(ValueError, match="needs a likelihood, and huber"):
+        posterior(fit)
+
+
+def test_without_emcee_the_extra_is_named(rng, monkeypatch):
+    monkeypatch.setitem(sys.modules, "emcee", None)
+    with pytest.raises(ImportError, match=r"pip install 'lawful\[bayes\]'"):
+        posterior(fitted(line, straight(rng)))
+
+
+def test_laws_named_in_the_priors_are_in_the_catalogue():
+    from lawful import priors
+
+    named = {k for form in priors._FORMS.values() for k in form} | {k for s in priors._SETS.values() for k, _ in s}
+    assert named <= set(all_laws())
+
+
+@pytest.mark.slow
+def test_posterior_intervals_cover_in_worlds_drawn_from_the_prior():
+    """60 small studies whose exponents are drawn from the prior: 90 % intervals of alpha cover within 3 standard
+    errors of 90 %."""
+    rng = np.random.default_rng(4)
+    inside = 0
+    for _ in range(60):
+        a, b = rng.normal(0.34, 0.04), rng.normal(0.36, 0.04)
+        N, D = 10 ** rng.uniform(7.5, 9.5, 10), 10 ** rng.uniform(9, 10.8, 10)
+        L = (1.8 + 480 * N**-a + 2080 * D**-b) * np.exp(0.01 * rng.standard_normal(10))
+        fit = lawful.fit("chinchilla", {"N": N, "D": D, "loss": L})
+        made = posterior(fit, {"alpha": (0.34, 0.04), "beta": (0.36, 0.04)}, steps=700)
+        one = made.intervals(0.9)["alpha"]
+        inside += one.lower <= a <= one.upper
+    assert abs(inside / 60 - 0.9) <= 3 * np.sqrt(0.9 * 0.1 / 60), inside
