@@ -23,7 +23,7 @@ from time import process_time
 
 import numpy as np
 from extrapolation_methods import LEVELS, auto, catalogue, hindsight, naive, published
-from extrapolation_report import Line, line, records, table, totals
+from extrapolation_report import Line, line, page, records, table, totals
 from extrapolation_split import Task, split
 from extrapolation_tables import Declared, declarations, frame_of, plans, prepare
 
@@ -68,6 +68,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, help="folder in which predictions of the catalogue are kept")
     parser.add_argument("--csv", type=Path, help="write a line for each table here")
     parser.add_argument("--points", type=Path, help="write a line for each predicted point here")
+    parser.add_argument("--page", type=Path, help="write the results into this page, after its heading Results")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(argv)
     if (options.train is None) != (options.test is None):
@@ -150,6 +151,8 @@ def report(lines: list[Line], left: list[tuple[str, str]], options: argparse.Nam
             print(f"no forecast: {x.name}, {group}: {why}")
     for name, why in left:
         print(f"not used: {name}: {why}")
+    if options.page and lines:
+        options.page.write_text(page(options.page.read_text("utf-8"), lines, left), "utf-8")
     if options.csv and lines:
         rows = [records(x) for x in lines]
         names = list(dict.fromkeys(k for r in rows for k in r))

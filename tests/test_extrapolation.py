@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import extrapolation
 from extrapolation_methods import Auto, auto, catalogue, hindsight, naive, published
-from extrapolation_report import line, table, totals
+from extrapolation_report import line, page, table, totals
 from extrapolation_split import cut, levels, split, thin
 from extrapolation_tables import Declared, declarations, plans, prepare
 
@@ -171,6 +171,8 @@ def test_the_whole_road_on_one_table():
     assert measured.errors["auto"] < measured.errors["last value"]
     assert measured.regret >= -1 and 0 <= measured.coverage[0.9] <= 1
     assert "power_law(N)" in measured.laws and "made" in table([measured])
+    written = page("# Title\n\n## Results\n\nold", [measured], [("other", "no scale")])
+    assert written.startswith("# Title\n\n## Results\n") and "old" not in written and "* other: no scale" in written
     assert dict((what, told) for what, told, _, _ in totals([measured]))["groups without a forecast"] == "none"
 
 
