@@ -155,11 +155,11 @@ def groups(frame: Any, axis: str, run: str = "") -> list[str]:
     """
     import polars as pl
 
-    columns = [c for p in parts_of(axis) if (c := _column(frame, p))]
+    columns = [c for p in parts_of(axis) if (c := column(frame, p))]
     scale = pl.sum_horizontal(pl.col(c).cast(pl.Float64).log(10) for c in columns)
     frame = frame.with_columns(scale.alias("decades")).filter(pl.col("decades").is_finite())
     whole = (frame["decades"].max() or 0) - (frame["decades"].min() or 0)
-    size = next((c for s in SIZES if (c := _column(frame, s))), "")
+    size = next((c for s in SIZES if (c := column(frame, s))), "")
     chosen: list[str] = []
     for c, t in frame.schema.items():
         label = t in (pl.String, pl.Boolean) or (q := find(c)) is not None and q.column == "shots"
@@ -176,7 +176,7 @@ def groups(frame: Any, axis: str, run: str = "") -> list[str]:
     return chosen
 
 
-def _column(frame: Any, name: str) -> str:
+def column(frame: Any, name: str) -> str:
     """The frame's column for a name of the vocabulary, or that column itself."""
     if name in frame.columns:
         return name

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any
 
@@ -43,33 +43,42 @@ class Auto:
     chosen: dict[str, str]
     failed: dict[str, str]
     seconds: float = 0.0
-    findings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def auto(task: Task, wanted: tuple[float, ...] = LEVELS) -> Auto:
     """`lawful.fit("auto", ...)` on each group, and its forecasts of one new run, all by default."""
     m, begin = len(task.y), process_time()
-    nothing = np.full(m, np.nan)
-    try:
-        with without(task.set), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fits: Any = lawful.fit("auto", task.train, target=task.target, by="series")
-    except ValueError as problem:
-        empty = {p: nothing for p in wanted}
-        return Auto(nothing, empty, empty, np.full(m, ""), {}, {g: str(problem) for g in task.groups})
-    known = np.flatnonzero(np.isin(task.series, list(fits)))
-    test = task.test.take(known)
-    estimate, flag = nothing.copy(), np.full(m, "", object)
-    lower, upper = ({p: nothing.copy() for p in wanted} for _ in range(2))
+    out = Auto(np.full(m, np.nan), *({p: np.full(m, np.nan) for p in wanted} for _ in range(2)), np.full(m, "", object),
+               {}, {})  # fmt: skip
     with without(task.set), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for p in wanted:
-            made = lawful.forecast(fits, test, kind="run", level=p)
-            estimate[known], flag[known] = made.estimate, made.flag
-            lower[p][known], upper[p][known] = made.lower, made.upper
+        try:
+            fits: Any = lawful.fit("auto", task.train, target=task.target, by="series")
+        except ValueError as problem:
+            return replace(out, failed={g: str(problem) for g in task.groups})
+        failed = dict(fits.failed)
+        served = [list(fits)]
+        while served:  # all groups in one call; where one stops it, each by itself
+            some = served.pop()
+            try:
+                _forecast(task, fits, some, out)
+            except ValueError as problem:
+                if len(some) == 1:
+                    failed[some[0]] = f"fitted, but: {problem}"
+                else:
+                    served += [[g] for g in some]
     chosen = {k: named(f) for k, f in fits.items()}
-    said = {k: tuple(x.code for x in f.findings) for k, f in fits.items()}
-    return Auto(estimate, lower, upper, flag, chosen, dict(fits.failed), process_time() - begin, said)
+    return replace(out, chosen=chosen, failed=failed, seconds=process_time() - begin)
+
+
+def _forecast(task: Task, fits: Any, groups: list[str], out: Auto) -> None:
+    """Write the forecasts of some groups into ``out``."""
+    known = np.flatnonzero(np.isin(task.series, groups))
+    test = task.test.take(known)
+    for p in out.lower:
+        made = lawful.forecast(fits, test, kind="run", level=p)
+        out.estimate[known], out.flag[known] = made.estimate, made.flag
+        out.lower[p][known], out.upper[p][known] = made.lower, made.upper
 
 
 def without(name: str) -> AbstractContextManager[Any]:

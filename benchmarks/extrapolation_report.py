@@ -10,6 +10,7 @@ import numpy as np
 from extrapolation_methods import LEVELS, Auto
 from extrapolation_split import Task
 
+FRACTIONS = ("accuracy", "error")
 NAIVE = ("last value", "last two points", "power law")
 
 
@@ -51,9 +52,11 @@ class Line:
         return self.errors["auto"] / best - 1 if best > 0 else np.nan
 
 
-def relative(predicted: np.ndarray, y: np.ndarray) -> np.ndarray:
+def relative(predicted: np.ndarray, y: np.ndarray, target: str = "") -> np.ndarray:
+    """Absolute errors relative to the outcome; of fractions to a tenth at least, since they may be 0."""
+    least = 0.1 if target in FRACTIONS else 1e-12
     with np.errstate(all="ignore"):
-        return np.abs(predicted - y) / np.maximum(np.abs(y), 1e-12)
+        return np.abs(predicted - y) / np.maximum(np.abs(y), least)
 
 
 def by_group(task: Task, error: np.ndarray, groups: list[str]) -> float:
@@ -67,9 +70,9 @@ def line(task: Task, made: Auto, others: dict[str, np.ndarray], laws: dict[str, 
     served = [g for g in task.groups if np.isfinite(made.estimate[task.series == g]).all()]
     failed = {g: made.failed.get(g, "forecasts that are not finite") for g in task.groups if g not in served}
     here = np.isin(task.series, served)
-    errors = {"auto": by_group(task, relative(made.estimate, task.y), served)}
-    errors |= {k: by_group(task, relative(p, task.y), served) for k, p in others.items()}
-    scored = {k: by_group(task, relative(p, task.y), served) for k, p in laws.items()}
+    errors = {"auto": by_group(task, relative(made.estimate, task.y, task.target), served)}
+    errors |= {k: by_group(task, relative(p, task.y, task.target), served) for k, p in others.items()}
+    scored = {k: by_group(task, relative(p, task.y, task.target), served) for k, p in laws.items()}
     with np.errstate(all="ignore"):
         logs = np.log(made.estimate / task.y)[here]
         inside = {p: ((made.lower[p] <= task.y) & (task.y <= made.upper[p]))[here] for p in made.lower}

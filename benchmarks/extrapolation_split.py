@@ -136,5 +136,5 @@ def _halves(table: Table, index: np.ndarray, rows: int) -> tuple[np.ndarray, np.
 
 
 def _without_marks(runs: lawful.Runs) -> lawful.Runs:
-    dropped = [c for c in ("seen_rows",) if c in runs.frame.columns]
+    dropped = [c for c in ("seen_rows", "scale_rows") if c in runs.frame.columns]
     return replace(runs, frame=runs.frame.drop(dropped)) if dropped else runs

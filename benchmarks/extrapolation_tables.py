@@ -139,11 +139,11 @@ def prepare(frame: Any, declared: Declared) -> Table:
         frame, best = guess.tuned(frame, target, kind, groups)
         notes += best
     series = pl.concat_str([pl.col(g).cast(pl.String) for g in groups], separator=" | ") if groups else pl.lit("all")
-    frame = frame.with_columns(series.alias("series")).filter(pl.col("series").is_not_null())
-    runs = _read(frame, declared, target, kind, groups, axis)
+    frame = frame.with_columns(series.alias("series"), pl.Series("scale_rows", _scale(frame, axis)))
+    runs = _read(frame.filter(pl.col("series").is_not_null()), declared, target, kind, groups, axis)
     seen = runs.frame["seen_rows"].to_numpy().astype(bool) if "seen_rows" in runs.frame.columns else None
     notes = (*notes, *more, f"groups: {', '.join(groups) or 'none'}")
-    return Table(declared, runs, runs.target or target, axis, _scale(runs, axis), seen, notes)
+    return Table(declared, runs, runs.target or target, axis, runs["scale_rows"], seen, notes)
 
 
 def _selected(frame: Any, declared: Declared) -> tuple[Any, str, list[str]]:
@@ -176,11 +176,11 @@ def _read(frame: Any, declared: Declared, target: str, kind: str, groups: list[s
     if not columns and not any(q for c in frame.columns if (q := find(c)) and q.column in guess.SIZES[:-1]):
         columns |= {"N": "params_nominal"} if "params_nominal" in frame.columns else {}  # the only size there is
     alone = guess.parts_of(axis)
-    if len(alone) == 1 and find(alone[0]) is None and alone[0] not in columns.values():
+    if find(alone[0]) is None and alone[0] in frame.columns and alone[0] not in columns.values():
         columns["x"] = alone[0]
     used = set(columns.values())
     kept = [c for c in frame.columns if c in used or _design(c) and c not in groups and c != target]
-    kept += [c for c in ("mixture", "series", "seen_rows") if c in frame.columns and c not in kept]
+    kept += [c for c in ("mixture", "series", "scale_rows") if c in frame.columns and c not in kept]
     if declared.run:
         kept = [c for c in kept if c != "run"]
     parts = [pl.col(c) for c in kept] + [pl.col(target).alias(kind)]
@@ -213,10 +213,14 @@ def _arrays(frame: Any, declared: Declared) -> tuple[Any, tuple[str, ...]]:
     return frame, ()
 
 
-def _scale(runs: lawful.Runs, axis: str) -> np.ndarray:
-    out = np.full(len(runs), 6.0 if axis == "6ND" else 1.0)
-    for column in guess.parts_of(axis):
-        if column not in runs:
-            raise ValueError(f"the axis {column!r} is no variable that lawful knows; map it with columns")
-        out = out * np.asarray(runs[column], float)
+def _scale(frame: Any, axis: str) -> np.ndarray:
+    """The values along the axis (n,), larger is later."""
+    import polars as pl
+
+    columns = [guess.column(frame, part) for part in guess.parts_of(axis)]
+    if not all(columns):  # an expression in columns
+        return frame.select(pl.sql_expr(axis).cast(pl.Float64))[:, 0].to_numpy()
+    out = np.full(len(frame), 6.0 if axis == "6ND" else 1.0)
+    for c in columns:
+        out = out * frame[c].cast(pl.Float64).to_numpy()
     return 1 / out if axis.startswith("-") else out

@@ -66,7 +66,7 @@ def test_outcome_groups_and_axis_are_inferred():
     made = prepare(two_curves(), Declared("made"))
     assert (made.target, made.axis) == ("loss", "params")
     assert set(made.runs.frame["series"]) == {"dense", "sparse"}
-    assert set(made.runs.frame.columns) == {"params", "loss", "series"}
+    assert set(split(made).train.frame.columns) == {"params", "loss", "series"}
 
 
 def test_a_label_that_only_names_the_size_is_no_group():
