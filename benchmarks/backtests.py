@@ -104,7 +104,8 @@ def _errors(task: Task, fit: Any, group: str) -> tuple[float, float, float, floa
     if not good.any():
         return None
     noise = float(np.sqrt(np.mean(mean.noise[good] ** 2) / good.sum()))
-    return float(error[good].mean()), float(mean.se[good].mean()), noise, float(mean.dof[good].min())
+    dof = min(float(mean.dof[good].min()), max(evidence([fit])[0].levels - 1.0, 1.0))
+    return float(error[good].mean()), float(mean.se[good].mean()), noise, dof
 
 
 if __name__ == "__main__":

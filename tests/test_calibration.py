@@ -21,13 +21,15 @@ def shelf(kappas, kind="curve"):
 
 
 def seen(error, se=0.01, noise=1e-4, K=6):
-    own = (np.full(K, float(v)) for v in (error, se, noise, 30))
-    return Evidence("curve", *own, 1.0, "N")
+    own = (np.full(K, float(v)) for v in (error, se, noise, 30, 0.5))
+    return Evidence("curve", *own, 1.0, 20, "N")
 
 
 def test_the_factor_follows_the_evidence_and_few_origins_follow_the_library():
     right, wrong = (calibrate(seen(e), False, shelf([1, 1, 1, 1])) for e in (0.007, 0.08))
     assert right.kappa < 1.3 and wrong.kappa > 3 and wrong.missed > wrong.kappa
+    near, far = (calibrate(seen(0.08), False, shelf([1, 1, 1, 1]), d).kappa for d in (0.3, 3.0))
+    assert far < near == wrong.kappa
     none = [calibrate(seen(0, K=0), False, shelf([k] * 4)).kappa for k in (0.7, 3.0)]
     assert none[0] == pytest.approx(0.7, rel=0.15) and none[1] == pytest.approx(3.0, rel=0.15)
 
