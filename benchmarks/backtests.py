@@ -1,8 +1,8 @@
 """The library of backtests: how far off forecasts of larger scale were on public sets, in units of what was claimed.
 
-Every table of a folder of sets is cut by scale as in `extrapolation.py`; lawful's choice and two laws by name are
-fitted to the lower part and forecast the upper. A row is written for each table: kappa, the factor on the claimed
-standard error that the signed mean errors of its groups ask for. Facts about the sets are kept, not their data.
+Every table of a folder of sets is cut by scale as in `extrapolation.py`; lawful's choice is fitted to the lower part
+and forecasts the upper. A row is written for each table and kind: kappa, the factor on the claimed standard error that
+the signed mean errors of its groups ask for. Facts about the sets are kept, not their data.
 
     python benchmarks/backtests.py                       # the folder shared/data beside the repository
     python benchmarks/backtests.py FOLDER --out FILE --sets a,b
@@ -30,7 +30,6 @@ from lawful.forecast_law import to_space
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data"
 LIBRARY = HERE.parent / "lawful" / "backtests.json"
-NAMED = ("power_law_constant", "chinchilla")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,10 +47,10 @@ def main(argv: list[str] | None = None) -> int:
         except ValueError as problem:
             print(f"{declared.name}: {problem}", file=sys.stderr)
             continue
-        made = [row for law in ("auto", *NAMED) for row in backtested(task, law)]
+        made = backtested(task)
         rows += [{"set": declared.set, "table": declared.name, "paper": paper(path.parent)} | row for row in made]
+        write(rows, options.out)
         print(f"{declared.name}: {len(made)} rows", file=sys.stderr, flush=True)
-    write(rows, options.out)
     return 0
 
 
@@ -68,25 +67,24 @@ def paper(folder: Path) -> str:
     return said if len(said) <= 160 else said[:157] + "..."
 
 
-def backtested(task: Task, law: str) -> list[dict[str, Any]]:
-    """A row for each kind and sort (one law, an average) of the fits to the groups of a table."""
+def backtested(task: Task) -> list[dict[str, Any]]:
+    """A row for each kind of the fits to the groups of a table."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            fits: Any = lawful.fit(law, task.train, target=task.target, by="series")
+            fits: Any = lawful.fit("auto", task.train, target=task.target, by="series")
         except ValueError:
             return []
         evidence(list(fits.values()))
         found = {g: _errors(task, fit, g) for g, fit in fits.items()}
     out = []
-    for kind, averaged in sorted({(evidence([f])[0].kind, bool(f.others)) for f in fits.values()}):
-        own = [g for g, f in fits.items() if evidence([f])[0].kind == kind and bool(f.others) == averaged]
+    for kind in sorted({evidence([f])[0].kind for f in fits.values()}):
+        own = [g for g, f in fits.items() if evidence([f])[0].kind == kind]
         usable = np.array([found[g] for g in own if found[g] is not None])
         if len(usable):
             here = np.isin(task.series, own)
             out.append({
-                "kind": kind, "averaged": averaged, "law": law, "axis": axis_of(fits[own[0]])[0],
-                "groups": len(usable), "points": int(here.sum()),
+                "kind": kind, "axis": axis_of(fits[own[0]])[0], "groups": len(usable), "points": int(here.sum()),
                 "decades": round(float(np.median(task.distance[here])), 2), "kappa": round(kappa_of(*usable.T), 3),
             })  # fmt: skip
     return out

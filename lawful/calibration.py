@@ -70,7 +70,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Library:
-    """kappa on public sets: a row per table, with its set, kind, whether laws were averaged, and kappa."""
+    """kappa on public sets: a row per table and kind, with its set and kappa."""
 
     rows: tuple[Mapping[str, Any], ...]
 
@@ -82,12 +82,11 @@ class Library:
     def sets(self) -> int:
         return len({r["set"] for r in self.rows})
 
-    def prior(self, kind: str, averaged: bool) -> tuple[float, float]:
+    def prior(self, kind: str) -> tuple[float, float]:
         """Mean and standard deviation of log kappa between sets of a kind, drawn towards those of all kinds."""
-        rows = [r for r in self.rows if r["averaged"] == averaged]
-        if len({r["set"] for r in rows}) < 3:
+        if self.sets < 3:
             return _WIDE
-        common, own = _by_set(rows), _by_set([r for r in rows if r["kind"] == kind])
+        common, own = _by_set(self.rows), _by_set([r for r in self.rows if r["kind"] == kind])
         n = len(own)
         mean = (_SHRINK * common.mean() + own.sum()) / (_SHRINK + n)
         square = (_SHRINK * common.var() + ((own - mean) ** 2).sum()) / (_SHRINK + n)
@@ -218,13 +217,13 @@ def likelihood(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.nda
     return -0.5 * np.log(variance) - (dof + 1) / 2 * np.log1p(error**2 / variance / dof)
 
 
-def calibrate(found: Evidence, averaged: bool, shelf: Library, decades: float = 0.0) -> Calibration:
+def calibrate(found: Evidence, shelf: Library, decades: float = 0.0) -> Calibration:
     """Weigh kappa by the own origins and the library, for a forecast that many decades beyond the runs.
 
     An origin that reached less far counts for less, in proportion: what holds over a tenth of a decade says little of
     a whole one.
     """
-    mean, sd = shelf.prior(found.kind, averaged)
+    mean, sd = shelf.prior(found.kind)
     weight = _TEMPER * np.minimum(1.0, (found.reach + _NEAR) / (decades + _NEAR))
     own = (weight * likelihood(found.error, found.se, found.noise, found.dof)).sum(1)
     posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)

@@ -133,15 +133,15 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     dof = np.minimum(np.rint(mean.dof), max(own.levels - 1, 1))  # runs at one scale share what is particular to it
     residuals = fit.residuals * np.sqrt(fit.points.w) / (noise_of(fit) or 1.0)
     far = np.round(distance(fit, X)[0], 1)
-    half, found = np.empty(len(far)), calibrate(own, bool(fit.others), shelf)
+    half, found = np.empty(len(far)), calibrate(own, shelf)
     for d in np.unique(far):
         here = np.flatnonzero(far == d)
-        there = calibrate(own, bool(fit.others), shelf, float(d))
+        there = calibrate(own, shelf, float(d))
         half[here] = half_widths(there, mean.se[here], noise[here], dof[here], level, residuals)
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
-        lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+        estimate, lower, upper = (np.clip(x, 0.0, 1.0) for x in (estimate, lower, upper))
     away, flags = _flags(fit, X, estimate, lower, upper, found)
     return Forecast(shown, estimate, lower, upper, flags, away, level, kind, "calibrated", fit.findings, found.words)
 

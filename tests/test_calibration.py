@@ -17,7 +17,7 @@ def curve(rng, noise=0.01, bend=0.0):
 
 
 def shelf(kappas, kind="curve"):
-    return Library(tuple({"set": f"s{i}", "kind": kind, "averaged": False, "kappa": k} for i, k in enumerate(kappas)))
+    return Library(tuple({"set": f"s{i}", "kind": kind, "kappa": k} for i, k in enumerate(kappas)))
 
 
 def seen(error, se=0.01, noise=1e-4, K=6):
@@ -26,18 +26,18 @@ def seen(error, se=0.01, noise=1e-4, K=6):
 
 
 def test_the_factor_follows_the_evidence_and_few_origins_follow_the_library():
-    right, wrong = (calibrate(seen(e), False, shelf([1, 1, 1, 1])) for e in (0.007, 0.08))
+    right, wrong = (calibrate(seen(e), shelf([1, 1, 1, 1])) for e in (0.007, 0.08))
     assert right.kappa < 1.3 and wrong.kappa > 3 and wrong.missed > wrong.kappa
-    near, far = (calibrate(seen(0.08), False, shelf([1, 1, 1, 1]), d).kappa for d in (0.3, 3.0))
+    near, far = (calibrate(seen(0.08), shelf([1, 1, 1, 1]), d).kappa for d in (0.3, 3.0))
     assert far < near == wrong.kappa
-    none = [calibrate(seen(0, K=0), False, shelf([k] * 4)).kappa for k in (0.7, 3.0)]
+    none = [calibrate(seen(0, K=0), shelf([k] * 4)).kappa for k in (0.7, 3.0)]
     assert none[0] == pytest.approx(0.7, rel=0.15) and none[1] == pytest.approx(3.0, rel=0.15)
 
 
 def test_a_law_that_bends_away_gets_wider_intervals_and_a_flag():
     rng = np.random.default_rng(0)
     straight, bent = (lawful.fit("power_law_constant", curve(rng, 0.002, b)) for b in (0.0, 0.03))
-    said = [calibrate(evidence([f])[0], False, library()) for f in (straight, bent)]
+    said = [calibrate(evidence([f])[0], library()) for f in (straight, bent)]
     assert said[1].kappa > 2 * said[0].kappa
     made = lawful.forecast(bent, x=[2e9, 1e10])
     assert "off by" in made.flag[0] and "break" in made.flag[1]
@@ -61,7 +61,7 @@ def test_a_set_can_be_left_out_of_the_library():
 
 
 def test_levels_are_nested_and_the_normal_case_is_the_normal_interval():
-    found = calibrate(seen(0, K=0), False, shelf([1.0] * 4))
+    found = calibrate(seen(0, K=0), shelf([1.0] * 4))
     sharp = calibration.Calibration(np.eye(81)[np.abs(calibration._GRID).argmin()], 1.0, np.nan, 0, 0.0, "curve", "")
     one = np.ones(1)
     halves = [half_widths(sharp, one, 0 * one, 1e6 * one, p, np.array([]))[0] for p in (0.5, 0.8, 0.9, 0.95)]
