@@ -23,7 +23,7 @@ from time import process_time
 
 import numpy as np
 from extrapolation_methods import LEVELS, auto, catalogue, hindsight, naive, published
-from extrapolation_report import Line, line, records, table, totals
+from extrapolation_report import Line, line, page, records, table, totals
 from extrapolation_split import Task, split
 from extrapolation_tables import Declared, declarations, frame_of, plans, prepare
 
@@ -61,12 +61,14 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--train", type=Path, help="folder whose rows are fitted, all of them")
     parser.add_argument("--test", type=Path, help="folder whose rows are predicted: sets and files of the same names")
     parser.add_argument("--declared", type=Path, default=HERE / "extrapolation.toml", help="what is known of the sets")
-    parser.add_argument("--groups", type=int, default=12, help="groups of a table at most, sampled by seed")
+    parser.add_argument("--groups", type=int, default=8, help="groups of a table at most, sampled by seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="4 groups, laws up to 5 parameters, 90 %% intervals")
+    parser.add_argument("--slow", action="store_true", help="all laws of the catalogue, the slow ones too")
     parser.add_argument("--cache", type=Path, help="folder in which predictions of the catalogue are kept")
     parser.add_argument("--csv", type=Path, help="write a line for each table here")
     parser.add_argument("--points", type=Path, help="write a line for each predicted point here")
+    parser.add_argument("--page", type=Path, help="write the results into this page, after its heading Results")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(argv)
     if (options.train is None) != (options.test is None):
@@ -108,16 +110,16 @@ def measure(task: Task, options: argparse.Namespace) -> Line:
 
 def _kept(task: Task, options: argparse.Namespace) -> dict[str, np.ndarray]:
     """`hindsight`, from the cache where the same table was fitted by the same laws before."""
-    most = 5 if options.quick else 99
     tell = (lambda text: print(text, file=sys.stderr, flush=True)) if options.verbose else None
+    laws = catalogue(task, 5 if options.quick else 99, options.slow)
     if options.cache is None:
-        return hindsight(task, most, tell)
-    names = sorted(name for name, _, _ in catalogue(task, most))
-    print_of = hashlib.sha256(repr((task.name, task.train.fingerprint, task.test.fingerprint, names)).encode())
-    file = options.cache / f"{print_of.hexdigest()[:24]}.pickle"
+        return hindsight(task, laws, tell)
+    names = sorted(name for name, _, _ in laws)
+    what = hashlib.sha256(repr((task.name, task.train.fingerprint, task.test.fingerprint, names)).encode())
+    file = options.cache / f"{what.hexdigest()[:24]}.pickle"
     if not file.is_file():
         options.cache.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(pickle.dumps(hindsight(task, most, tell)))
+        file.write_bytes(pickle.dumps(hindsight(task, laws, tell)))
     return pickle.loads(file.read_bytes())
 
 
@@ -149,6 +151,8 @@ def report(lines: list[Line], left: list[tuple[str, str]], options: argparse.Nam
             print(f"no forecast: {x.name}, {group}: {why}")
     for name, why in left:
         print(f"not used: {name}: {why}")
+    if options.page and lines:
+        options.page.write_text(page(options.page.read_text("utf-8"), lines, left), "utf-8")
     if options.csv and lines:
         rows = [records(x) for x in lines]
         names = list(dict.fromkeys(k for r in rows for k in r))

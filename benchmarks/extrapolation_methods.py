@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from time import process_time
 from typing import Any
 
@@ -22,6 +22,7 @@ from lawful.laws import all_laws
 from lawful.quantities import find
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
+SLOW = ("m4",)  # implicit in y: costs more than all others together; --slow asks for it
 _LIKE = {  # what laws may predict for a kind of outcome
     "loss": ("L", "y", "bpb", "bpc"),
     "bpb": ("bpb", "L", "y", "bpc"),
@@ -42,33 +43,42 @@ class Auto:
     chosen: dict[str, str]
     failed: dict[str, str]
     seconds: float = 0.0
-    findings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def auto(task: Task, wanted: tuple[float, ...] = LEVELS) -> Auto:
     """`lawful.fit("auto", ...)` on each group, and its forecasts of one new run, all by default."""
     m, begin = len(task.y), process_time()
-    nothing = np.full(m, np.nan)
-    try:
-        with without(task.set), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fits: Any = lawful.fit("auto", task.train, target=task.target, by="series")
-    except ValueError as problem:
-        empty = {p: nothing for p in wanted}
-        return Auto(nothing, empty, empty, np.full(m, ""), {}, {g: str(problem) for g in task.groups})
-    known = np.flatnonzero(np.isin(task.series, list(fits)))
-    test = task.test.take(known)
-    estimate, flag = nothing.copy(), np.full(m, "", object)
-    lower, upper = ({p: nothing.copy() for p in wanted} for _ in range(2))
+    out = Auto(np.full(m, np.nan), *({p: np.full(m, np.nan) for p in wanted} for _ in range(2)), np.full(m, "", object),
+               {}, {})  # fmt: skip
     with without(task.set), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for p in wanted:
-            made = lawful.forecast(fits, test, kind="run", level=p)
-            estimate[known], flag[known] = made.estimate, made.flag
-            lower[p][known], upper[p][known] = made.lower, made.upper
+        try:
+            fits: Any = lawful.fit("auto", task.train, target=task.target, by="series")
+        except ValueError as problem:
+            return replace(out, failed={g: str(problem) for g in task.groups})
+        failed = dict(fits.failed)
+        served = [list(fits)]
+        while served:  # all groups in one call; where one stops it, each by itself
+            some = served.pop()
+            try:
+                _forecast(task, fits, some, out)
+            except ValueError as problem:
+                if len(some) == 1:
+                    failed[some[0]] = f"fitted, but: {problem}"
+                else:
+                    served += [[g] for g in some]
     chosen = {k: named(f) for k, f in fits.items()}
-    said = {k: tuple(x.code for x in f.findings) for k, f in fits.items()}
-    return Auto(estimate, lower, upper, flag, chosen, dict(fits.failed), process_time() - begin, said)
+    return replace(out, chosen=chosen, failed=failed, seconds=process_time() - begin)
+
+
+def _forecast(task: Task, fits: Any, groups: list[str], out: Auto) -> None:
+    """Write the forecasts of some groups into ``out``."""
+    known = np.flatnonzero(np.isin(task.series, groups))
+    test = task.test.take(known)
+    for p in out.lower:
+        made = lawful.forecast(fits, test, kind="run", level=p)
+        out.estimate[known], out.flag[known] = made.estimate, made.flag
+        out.lower[p][known], out.upper[p][known] = made.lower, made.upper
 
 
 def without(name: str) -> AbstractContextManager[Any]:
@@ -105,7 +115,7 @@ def naive(task: Task) -> dict[str, np.ndarray]:
     return out
 
 
-def catalogue(task: Task, most: int = 99) -> list[tuple[str, Law, dict[str, Any]]]:
+def catalogue(task: Task, most: int = 99, slow: bool = False) -> list[tuple[str, Law, dict[str, Any]]]:
     """Every law of the catalogue whose variables the table has, with x along the axis and along N, D and C alone."""
     out: list[tuple[str, Law, dict[str, Any]]] = []
     like = _LIKE.get(task.target, (task.target, "y", "L"))
@@ -114,8 +124,10 @@ def catalogue(task: Task, most: int = 99) -> list[tuple[str, Law, dict[str, Any]
     along = dict.fromkeys(s for s in (axis, "N", "D", "C") if s in task.train and _varies(task, s))
     numbers = min(len(task.level[g]) for g in task.groups)
     for law in all_laws().values():
-        if law.predicts not in like or len(law.parameters) > most or not law.parameters:
+        if law.predicts not in like or not 0 < len(law.parameters) <= most or (law.name in SLOW and not slow):
             continue
+        if any(p.by for p in law.parameters):
+            continue  # has groups of its own
         if "x" in law.variables:
             others = [v for v in law.variables if v != "x"]
             if all(v in task.train for v in others):
@@ -171,10 +183,12 @@ def published(task: Task) -> np.ndarray | None:
     return fitted(task, law, entry.pop("variables", {}), **entry)
 
 
-def hindsight(task: Task, most: int = 99, tell: Callable[[str], None] | None = None) -> dict[str, np.ndarray]:
-    """Predictions of every law that can use the columns."""
+def hindsight(
+    task: Task, laws: list[tuple[str, Law, dict[str, Any]]], tell: Callable[[str], None] | None = None
+) -> dict[str, np.ndarray]:
+    """Predictions of every law of a `catalogue`."""
     out = {}
-    for name, law, variables in catalogue(task, most):
+    for name, law, variables in laws:
         begin = process_time()
         out[name] = fitted(task, law, variables)
         if tell:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from extrapolation_methods import LEVELS, Auto
 from extrapolation_split import Task
 
+FRACTIONS = ("accuracy", "error")
 NAIVE = ("last value", "last two points", "power law")
 
 
@@ -51,9 +52,11 @@ class Line:
         return self.errors["auto"] / best - 1 if best > 0 else np.nan
 
 
-def relative(predicted: np.ndarray, y: np.ndarray) -> np.ndarray:
+def relative(predicted: np.ndarray, y: np.ndarray, target: str = "") -> np.ndarray:
+    """Absolute errors relative to the outcome; of fractions to a tenth at least, since they may be 0."""
+    least = 0.1 if target in FRACTIONS else 1e-12
     with np.errstate(all="ignore"):
-        return np.abs(predicted - y) / np.maximum(np.abs(y), 1e-12)
+        return np.abs(predicted - y) / np.maximum(np.abs(y), least)
 
 
 def by_group(task: Task, error: np.ndarray, groups: list[str]) -> float:
@@ -67,9 +70,9 @@ def line(task: Task, made: Auto, others: dict[str, np.ndarray], laws: dict[str, 
     served = [g for g in task.groups if np.isfinite(made.estimate[task.series == g]).all()]
     failed = {g: made.failed.get(g, "forecasts that are not finite") for g in task.groups if g not in served}
     here = np.isin(task.series, served)
-    errors = {"auto": by_group(task, relative(made.estimate, task.y), served)}
-    errors |= {k: by_group(task, relative(p, task.y), served) for k, p in others.items()}
-    scored = {k: by_group(task, relative(p, task.y), served) for k, p in laws.items()}
+    errors = {"auto": by_group(task, relative(made.estimate, task.y, task.target), served)}
+    errors |= {k: by_group(task, relative(p, task.y, task.target), served) for k, p in others.items()}
+    scored = {k: by_group(task, relative(p, task.y, task.target), served) for k, p in laws.items()}
     with np.errstate(all="ignore"):
         logs = np.log(made.estimate / task.y)[here]
         inside = {p: ((made.lower[p] <= task.y) & (task.y <= made.upper[p]))[here] for p in made.lower}
@@ -101,23 +104,49 @@ def _percent(x: float | np.floating | None, digits: int = 2) -> str:
     return f"{100 * x:.{digits}f}" if x is not None and np.isfinite(x) else "-"
 
 
-def table(lines: Iterable[Line]) -> str:
-    """A Markdown table, errors, coverage and flags in percent."""
-    head = ["set", "axis", "groups", "points", "decades", "chosen", "auto", "RMSE log", "best law", "its error"]
-    head += ["regret", "last value", "two points", "power law", "published"]
-    head += [f"{what} {100 * p:.0f}" for what in ("cov", "width") for p in LEVELS] + ["flagged"]
-    rows = []
-    for x in lines:
-        regret = _percent(x.regret, 0)
-        rows.append([
-            x.name, x.axis, f"{x.groups}" + (f" (+{len(x.failed)} failed)" if x.failed else ""), f"{x.points}",
-            f"{x.decades:.1f}", x.chosen, _percent(x.errors["auto"]), _percent(x.rmse), x.best,
-            _percent(x.laws.get(x.best)), regret, *(_percent(x.errors.get(k)) for k in NAIVE),
-            _percent(x.errors.get("published")), *(_percent(x.coverage.get(p), 0) for p in LEVELS),
-            *(f"{x.width.get(p, np.nan):.3g}" for p in LEVELS), _percent(x.flagged, 0),
-        ])  # fmt: skip
-    lines_out = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(r) + " |" for r in lines_out)
+COLUMNS: dict[str, Callable[[Line], str]] = {
+    "set": lambda x: x.name,
+    "axis": lambda x: x.axis,
+    "groups": lambda x: f"{x.groups}" + (f" (+{len(x.failed)} failed)" if x.failed else ""),
+    "points": lambda x: f"{x.points}",
+    "decades": lambda x: f"{x.decades:.1f}",
+    "chosen": lambda x: x.chosen,
+    "auto": lambda x: _percent(x.errors["auto"]),
+    "RMSE log": lambda x: _percent(x.rmse),
+    "best law": lambda x: x.best,
+    "its error": lambda x: _percent(x.laws.get(x.best)),
+    "regret": lambda x: _percent(x.regret, 0),
+    **{name: lambda x, name=name: _percent(x.errors.get(name)) for name in (*NAIVE, "published")},
+    **{f"cov {100 * p:.0f}": lambda x, p=p: _percent(x.coverage.get(p), 0) for p in LEVELS},
+    **{f"width {100 * p:.0f}": lambda x, p=p: f"{x.width.get(p, np.nan):.3g}" for p in LEVELS},
+    "flagged": lambda x: _percent(x.flagged, 0),
+}
+ERRORS = ["set", "axis", "groups", "decades", "chosen", "auto", "best law", "its error", "regret", *NAIVE, "published"]
+INTERVALS = ["set", "points", *(c for c in COLUMNS if c.startswith(("cov", "width"))), "flagged"]
+
+
+def table(lines: Iterable[Line], columns: Iterable[str] = tuple(COLUMNS)) -> str:
+    """A Markdown table; errors, regret, coverage and flags in percent, widths as log(upper / lower)."""
+    head = list(columns)
+    rows = [head, ["---"] * len(head), *([COLUMNS[c](x) for c in head] for x in lines)]
+    return "\n".join("| " + " | ".join(r) + " |" for r in rows)
+
+
+def page(text: str, lines: list[Line], left: list[tuple[str, str]]) -> str:
+    """A page with all after its heading "Results" written anew."""
+    bars = [f"| {what} | {told} | {bar or '-'} | {('yes' if met else '**no**') if bar else '-'} |"
+            for what, told, bar, met in totals(lines)]  # fmt: skip
+    without = [f"* {x.name}, {g}: no forecast: {why}" for x in lines for g, why in x.failed.items()]
+    without += [f"* {name}: {why}" for name, why in left]
+    notes = [f"* {x.name}: {note}" for x in lines for note in x.notes if "sampled" in note]
+    parts = [
+        text.split("## Results")[0] + "## Results",
+        "\n".join(["| | measured | bar | met |", "| --- | --- | --- | --- |", *bars]),
+        "### Errors\n\nMean absolute relative errors in percent, means over the groups.", table(lines, ERRORS),
+        "### Intervals\n\nShare of the outcomes inside, in percent; mean width as log(upper / lower).",
+        table(lines, INTERVALS), "### Not used, not served, sampled", "\n".join(without + notes) or "Nothing.",
+    ]  # fmt: skip
+    return "\n\n".join(parts) + "\n"
 
 
 def totals(lines: list[Line]) -> list[tuple[str, str, str, bool]]:

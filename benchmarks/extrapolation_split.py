@@ -17,6 +17,7 @@ import lawful
 
 SHARE = 0.6  # of the decades of scale
 _POINTS, _LEVELS = 5, 4  # fitted at least
+_ROWS, _ALL = 60, 480  # rows of a group, and of all groups, on each side
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,11 @@ def split(table: Table, most: int = 12, seed: int = 0) -> Task:
     usable = np.isfinite(table.scale) & (table.scale > 0) & np.isfinite(y)
     kept: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     lost: dict[str, str] = {}
+    rows = declared.rows or max(_ROWS, _ALL // len(set(labels)))
     for label in dict.fromkeys(labels):
         index = np.flatnonzero((labels == label) & usable)
         try:
-            kept[label] = _halves(table, index, declared.rows)
+            kept[label] = _halves(table, index, rows)
         except ValueError as problem:
             lost[label] = str(problem)
     if not kept:
@@ -134,5 +136,5 @@ def _halves(table: Table, index: np.ndarray, rows: int) -> tuple[np.ndarray, np.
 
 
 def _without_marks(runs: lawful.Runs) -> lawful.Runs:
-    dropped = [c for c in ("seen_rows",) if c in runs.frame.columns]
+    dropped = [c for c in ("seen_rows", "scale_rows") if c in runs.frame.columns]
     return replace(runs, frame=runs.frame.drop(dropped)) if dropped else runs

@@ -133,9 +133,9 @@ def make_numeric(table: Table, named: Mapping[str, str]) -> Table:
     frame = table.frame
     for canonical, column in named.items():
         series = frame[canonical]
-        if not lookup(canonical).numeric or series.dtype.is_numeric():
+        if not lookup(canonical).numeric or (series.dtype.is_numeric() and series.dtype != pl.Int128):
             continue
-        if series.dtype == pl.Null or series.dtype == pl.String or series.dtype == pl.Boolean:
+        if series.dtype in (pl.Null, pl.String, pl.Boolean, pl.Int128):  # FLOP can exceed 64 bits
             cast = series.cast(pl.Float64, strict=False)
         else:
             cast = pl.Series(canonical, [None] * len(series), dtype=pl.Float64)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import extrapolation
 from extrapolation_methods import Auto, auto, catalogue, hindsight, naive, published
-from extrapolation_report import line, table, totals
+from extrapolation_report import line, page, table, totals
 from extrapolation_split import cut, levels, split, thin
 from extrapolation_tables import Declared, declarations, plans, prepare
 
@@ -66,7 +66,7 @@ def test_outcome_groups_and_axis_are_inferred():
     made = prepare(two_curves(), Declared("made"))
     assert (made.target, made.axis) == ("loss", "params")
     assert set(made.runs.frame["series"]) == {"dense", "sparse"}
-    assert set(made.runs.frame.columns) == {"params", "loss", "series"}
+    assert set(split(made).train.frame.columns) == {"params", "loss", "series"}
 
 
 def test_a_label_that_only_names_the_size_is_no_group():
@@ -128,6 +128,35 @@ def test_declared_tables_select_rename_and_keep_the_best():
     assert np.allclose(np.sort(made.runs["loss"]), np.sort(2 * frame["loss"][:9].to_numpy()))
 
 
+def test_rows_flagged_in_the_source_are_left_out_and_noted():
+    frame = curve().with_columns(outlier=pl.Series([True] + [False] * 8), final=pl.Series([True] * 8 + [False]))
+    made = prepare(frame, Declared("made"))
+    assert len(made.runs) == 7 and made.notes[:2] == ("1 rows left out by outlier", "1 rows left out by final")
+
+
+def test_a_sweep_of_learning_rates_leaves_the_best_of_each_cell():
+    frame = pl.concat([curve(seed=i).with_columns(lr=pl.lit(1e-3 * (i + 1))) for i in range(3)])
+    made = prepare(frame, Declared("made"))
+    assert len(made.runs) == 9 and "best of lr in each of 9 cells" in made.notes
+    assert np.allclose(np.sort(made.runs["loss"]), np.sort(frame.group_by("params").min()["loss"].to_numpy()))
+
+
+def test_the_settings_of_the_lowest_loss_can_be_the_outcome():
+    frame = pl.DataFrame({"params": [1e6, 1e6, 1e7, 1e7], "lr": [1.0, 2, 3, 4], "loss": [3.0, 2, 1.5, 1.6]})
+    made = prepare(
+        frame, Declared("made", target="lr", kind="lr", axis="params", groups=(), best=("params",), lowest="loss")
+    )
+    assert sorted(made.runs["lr"]) == [2, 3]
+
+
+def test_a_product_of_columns_can_be_the_axis_and_an_unknown_column_is_x():
+    frame = pl.DataFrame({"params": [1e6, 2e6], "step": [10.0, 20], "loss": [3.0, 2], "blocks_size": [1.0, 5]})
+    made = prepare(frame, Declared("made", axis="params*step", groups=()))
+    assert made.scale.tolist() == [1e7, 4e7]
+    made = prepare(frame.drop("params", "step"), Declared("made", groups=()))
+    assert made.axis == "blocks_size" and made.scale.tolist() == made.runs["x"].tolist() == [1, 5]
+
+
 # ---- the comparison
 
 
@@ -135,13 +164,15 @@ def test_the_whole_road_on_one_table():
     task = split(prepare(two_curves(), Declared("made", published={"law": "power_law_constant_n"})))
     made, others = auto(task, (0.9,)), naive(task)
     others["published"] = published(task)
-    laws = hindsight(task, 3)
+    laws = hindsight(task, catalogue(task, 3))
     measured = line(task, made, others, laws)
     assert measured.groups == 2 and measured.points == len(task.y) == len(task.test)
     assert measured.errors["published"] == pytest.approx(measured.laws["power_law_constant(N)"])
     assert measured.errors["auto"] < measured.errors["last value"]
     assert measured.regret >= -1 and 0 <= measured.coverage[0.9] <= 1
     assert "power_law(N)" in measured.laws and "made" in table([measured])
+    written = page("# Title\n\n## Results\n\nold", [measured], [("other", "no scale")])
+    assert written.startswith("# Title\n\n## Results\n") and "old" not in written and "* other: no scale" in written
     assert dict((what, told) for what, told, _, _ in totals([measured]))["groups without a forecast"] == "none"
 
 

@@ -306,3 +306,8 @@ def test_reading_is_not_paid_for_by_importing():
 def test_where_knows_true_and_false():
     runs = lawful.read({"N": [1e8, 1e9, 1e10], "loss": [3.0, 2.5, 2.2], "kept": [True, False, True]})
     assert len(runs.where("kept == false")) == 1 and len(runs.where("kept")) == 2
+
+
+def test_counts_beyond_64_bits_are_numbers():
+    frame = pl.DataFrame({"flops": pl.Series([10**19, 10**20], dtype=pl.Int128), "loss": [3.0, 2.5]})
+    assert read(frame)["C"].tolist() == [1e19, 1e20]
