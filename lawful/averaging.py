@@ -3,7 +3,7 @@
 A law's score is its error relative to the usual one: at each origin the mean absolute error of the candidate over the
 median of all candidates', geometrically averaged over the origins, each weighted by the square of the share of points
 seen (an early origin asks for a far forecast from few points, the last is most like the forecast that will be asked).
-Ratios make origins of different reach comparable; a tenth of the median is added so that one lucky hit of a single
+Ratios make origins of different reach comparable; a quarter of the median is added so that one lucky hit of a single
 point does not decide. Of groups that are scored together half of a law's log score is that of all groups: a form that
 forecasts the siblings is a better bet than one that wins on five points of one's own.
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from lawful.origins import Splits
 
-_FLOOR = 0.1  # of the median error, added to every law's
+_FLOOR = 0.25  # of the median error, added to every law's
 _SIBLINGS = 0.5  # share of the groups' common score in each group's own
 _CUT = 2.0  # a law this many times worse than the best has no weight
 _SMALL = 0.02  # a smaller weight is not worth a fit

@@ -35,6 +35,7 @@ from lawful.search import kronecker
 KINDS = ("curve", "surface", "checkpoints", "fraction")
 _GRID = np.linspace(np.log(0.2), np.log(30.0), 81)  # of log kappa
 _TEMPER = 0.5  # what one origin counts for: the runs held out at one are among those at the next
+_NEAR = 0.02  # decades that are no distance
 _WIDE = (np.log(1.3), 0.7)  # mean and sd of log kappa where there is no library
 _SHRINK = 2.0  # sets that the library as a whole counts for in a kind's own prior
 _LEAST = 0.4  # least sd of log kappa between sets
@@ -49,7 +50,8 @@ class Evidence:
 
     kind: of curve, see `KINDS`. error, se, noise, dof (K,): at each origin the mean error of the runs held out, the
     standard error that the law claimed there, the noise of that mean, and the degrees of freedom.
-    decades: how far beyond the runs seen the farthest point held out lay. axis: the scale in words.
+    reach (K,): how far beyond the runs seen they lay on average, in decades; decades: the farthest of all.
+    axis: the scale in words. levels: how many distinct scales the runs have.
     """
 
     kind: str
@@ -57,7 +59,9 @@ class Evidence:
     se: np.ndarray
     noise: np.ndarray
     dof: np.ndarray
+    reach: np.ndarray
     decades: float
+    levels: int
     axis: str
 
     def __len__(self) -> int:
@@ -160,7 +164,7 @@ def _examined(fits: Sequence[Fit]) -> list[Evidence]:
                         objective=first.objective, settings=first.settings)  # fmt: skip
         for (i, weight, _), record in zip(jobs, made):
             records.setdefault(i, []).append((weight, record))
-    return [_judged(fit, scales[i][0], splits[i], records.get(i)) for i, fit in enumerate(fits)]
+    return [_judged(fit, *scales[i], splits[i], records.get(i)) for i, fit in enumerate(fits)]
 
 
 def _splits(axis: str, scale: np.ndarray) -> Splits | None:
@@ -171,10 +175,10 @@ def _splits(axis: str, scale: np.ndarray) -> Splits | None:
         return None
 
 
-def _judged(fit: Fit, axis: str, splits: Splits | None, records: list[Any] | None) -> Evidence:
+def _judged(fit: Fit, axis: str, scale: np.ndarray, splits: Splits | None, records: list[Any] | None) -> Evidence:
     kind, none = kind_of(fit, axis), np.array([])
     if splits is None or not records:
-        return Evidence(kind, none, none, none, none, 0.0, axis)
+        return Evidence(kind, none, none, none, none, none, 0.0, distinct(scale), axis)
     average = mean_record(records, np.sqrt(fit.points.w))
     with np.errstate(all="ignore"):
         y = np.log(fit.points.y) if fit.objective.log else fit.points.y
@@ -185,10 +189,17 @@ def _judged(fit: Fit, axis: str, splits: Splits | None, records: list[Any] | Non
             continue
         e, sigma = (y - average.value[k])[h], float(np.sqrt(np.mean(average.noise[k, h] ** 2)))
         runs = int(h.sum()) if fit.points.cluster is None else len(np.unique(fit.points.cluster[h]))
-        found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min()))
+        reach = splits.distance[k, h].mean()
+        found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min(), reach))
         far = max(far, float(splits.distance[k, h].max()))
-    error, se, noise, dof = np.array(found).reshape(-1, 4).T
-    return Evidence(kind, error, se, noise, dof, far, axis)
+    error, se, noise, dof, reach = np.array(found).reshape(-1, 5).T
+    return Evidence(kind, error, se, noise, dof, reach, far, distinct(scale), axis)
+
+
+def distinct(scale: np.ndarray) -> int:
+    """How many scales there are, those within one per cent being one."""
+    x = np.sort(scale[np.isfinite(scale) & (scale > 0)])
+    return int(1 + (np.diff(np.log(x)) > 0.01).sum()) if len(x) else 0
 
 
 def kind_of(fit: Fit, axis: str) -> str:
@@ -202,15 +213,20 @@ def kind_of(fit: Fit, axis: str) -> str:
 
 
 def likelihood(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> np.ndarray:
-    """Log likelihood (grid,) of log kappa from mean errors (K,): Student's t with variance kappa^2 se^2 + noise^2."""
+    """Log likelihood (grid, K) of log kappa by mean errors (K,): Student's t with variance kappa^2 se^2 + noise^2."""
     variance = np.exp(2 * _GRID)[:, None] * se**2 + noise**2 + 1e-24
-    return (-0.5 * np.log(variance) - (dof + 1) / 2 * np.log1p(error**2 / variance / dof)).sum(1)
+    return -0.5 * np.log(variance) - (dof + 1) / 2 * np.log1p(error**2 / variance / dof)
 
 
-def calibrate(found: Evidence, averaged: bool, shelf: Library) -> Calibration:
-    """Weigh kappa by the own origins and the library."""
+def calibrate(found: Evidence, averaged: bool, shelf: Library, decades: float = 0.0) -> Calibration:
+    """Weigh kappa by the own origins and the library, for a forecast that many decades beyond the runs.
+
+    An origin that reached less far counts for less, in proportion: what holds over a tenth of a decade says little of
+    a whole one.
+    """
     mean, sd = shelf.prior(found.kind, averaged)
-    own = _TEMPER * likelihood(found.error, found.se, found.noise, found.dof)
+    weight = _TEMPER * np.minimum(1.0, (found.reach + _NEAR) / (decades + _NEAR))
+    own = (weight * likelihood(found.error, found.se, found.noise, found.dof)).sum(1)
     posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)
     missed = float(np.exp(_normalised(own) @ _GRID)) if len(found) else np.nan
     said = f"{len(found)} rolling origins of these runs, up to {found.decades:.2g} decades beyond those seen"
@@ -218,6 +234,15 @@ def calibrate(found: Evidence, averaged: bool, shelf: Library) -> Calibration:
     words = f"{said}, and {lent}" if len(found) else f"{lent} alone: too few scales to hold any of these runs out"
     kappa = float(np.exp(posterior @ _GRID))
     return Calibration(posterior, kappa, missed, len(found), found.decades, found.kind, words)
+
+
+def kappa_of(error: np.ndarray, se: np.ndarray, noise: np.ndarray, dof: np.ndarray) -> float:
+    """kappa of one table from the mean errors (G,) of its groups, which share a bias and count as sqrt(G) groups.
+
+    Drawn weakly (a factor of e) towards 1.3, so that no table is beyond all bounds.
+    """
+    own = likelihood(error, se, noise, dof).sum(1) / np.sqrt(len(error))
+    return float(np.exp(_normalised(own - 0.5 * (_GRID - _WIDE[0]) ** 2) @ _GRID))
 
 
 def _normalised(log: np.ndarray) -> np.ndarray:
@@ -236,7 +261,7 @@ def half_widths(
     from scipy.special import chdtri, ndtri, stdtrit
 
     u = np.clip(kronecker(_DRAWS, 5, 0), 1e-6, 1 - 1e-6)
-    kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior), _GRID))
+    kappa = np.exp(np.interp(u[:, 0], np.cumsum(found.posterior) - found.posterior / 2, _GRID))
     shape, size = tails(residuals)
     which = np.minimum(np.searchsorted(np.cumsum(shape), u[:, 1]), len(_TAILS) - 1)
     e = size[which] * stdtrit(np.array(_TAILS)[which], u[:, 2])

@@ -70,12 +70,12 @@ def suited(runs: Any, target: str | None = None) -> list[Candidate]:
     """
     y, symbol = _outcome(runs, target)
     varying = [s for s in AXES if s in runs and varies(runs[s])]
-    if not varying:
+    special = _special(runs, symbol)
+    if not varying and not special:
         raise ValueError("auto needs a column of scale that varies: params, tokens, flops, or x; name it with columns=")
-    listed = _fractions(runs, varying, symbol, y) if symbol in ("accuracy", "error") else []
-    if symbol != "accuracy":
+    listed = [*special, *(_fractions(runs, varying, symbol, y) if symbol in ("accuracy", "error") else [])]
+    if symbol != "accuracy" and varying:
         listed += _losses(runs, varying, y)
-    listed += _special(runs, symbol)
     rows = int(np.isfinite(y).sum())
     fits = [c for c in listed if rows >= _PER_PARAMETER * c.parameters or c.parameters <= 3]
     return sorted(fits, key=lambda c: c.parameters)

@@ -25,10 +25,12 @@ from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
 from lawful.monotone import turns
 from lawful.objectives import Objective
-from lawful.origins import Splits, backtest, rolling, scale_of
+from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
+
+_NO_AXIS, _FIFTHS = "fifths of the runs", 5  # held out one after the other where no scale varies
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
         raise ValueError(f"no row has both {name} and {axis}")
     scale, y, lost = scale[kept], y[kept], int((~kept).sum())
     try:
-        splits = rolling(scale, axis)
+        splits = groups_out(np.arange(len(y)) % _FIFTHS) if axis == _NO_AXIS else rolling(scale, axis)
     except ValueError:
         splits = None
     return _Part(_rows(runs, np.flatnonzero(kept)), listed, name, axis, scale, y, splits, lost)
@@ -133,7 +135,10 @@ def _part(runs: Any, target: str | None, given: list[Candidate] | None) -> _Part
 def _scale(runs: Any, given: list[Candidate] | None, target: str) -> tuple[str, np.ndarray]:
     """The scale of the table; where the candidates are curves along one column, that column (losses fall)."""
     if given is None or any(len(c.law.variables) > 1 or c.law.arrays for c in given):
-        return scale_of(runs)
+        try:
+            return scale_of(runs)
+        except ValueError:  # mixtures alone: there is no larger and smaller
+            return _NO_AXIS, np.ones(len(np.asarray(runs[target])))
     first = points(given[0].law, runs, target=target, variables=given[0].variables)
     column = first.columns[given[0].law.variables[0]]
     axis, x = scale_of(runs, column)

@@ -127,18 +127,29 @@ def _by_law(fit: Fit, at: Any, variables: Mapping[str, Any], options: dict[str, 
 
 def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, kind: str, shelf: Library) -> Forecast:
     X, group, shown = collect(fit, at, variables)
-    found = calibrate(evidence([fit])[0], bool(fit.others), shelf)
+    own = evidence([fit])[0]
     mean = _mean(fit, X, group, at, variables)
     noise = mean.noise if kind == "run" else 0.0 * mean.noise
-    half = half_widths(
-        found, mean.se, noise, np.rint(mean.dof), level, fit.residuals * np.sqrt(fit.points.w) / noise_of(fit)
-    )
+    dof = np.minimum(np.rint(mean.dof), max(own.levels - 1, 1))  # runs at one scale share what is particular to it
+    residuals = fit.residuals * np.sqrt(fit.points.w) / (noise_of(fit) or 1.0)
+    far = np.round(distance(fit, X)[0], 1)
+    half, found = np.empty(len(far)), calibrate(own, bool(fit.others), shelf)
+    for d in np.unique(far):
+        here = np.flatnonzero(far == d)
+        there = calibrate(own, bool(fit.others), shelf, float(d))
+        half[here] = half_widths(there, mean.se[here], noise[here], dof[here], level, residuals)
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
         lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
-    far, flags = _flags(fit, X, estimate, lower, upper, found)
-    return Forecast(shown, estimate, lower, upper, flags, far, level, kind, "calibrated", fit.findings, found.words)
+    away, flags = _flags(fit, X, estimate, lower, upper, found)
+    return Forecast(shown, estimate, lower, upper, flags, away, level, kind, "calibrated", fit.findings, found.words)
+
+
+def average_at(fit: Fit, at: Any = None, **variables: Any) -> Mean:
+    """The average of a fit's laws at new points, in the space of the objective, with what they claim to know of it."""
+    X, group, _ = collect(fit, at, variables)
+    return _mean(fit, X, group, at, variables)
 
 
 def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any, variables: Mapping[str, Any]) -> Mean:
