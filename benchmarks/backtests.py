@@ -50,8 +50,8 @@ def main(argv: list[str] | None = None) -> int:
             continue
         made = [row for law in ("auto", *NAMED) for row in backtested(task, law)]
         rows += [{"set": declared.set, "table": declared.name, "paper": paper(path.parent)} | row for row in made]
+        write(rows, options.out)
         print(f"{declared.name}: {len(made)} rows", file=sys.stderr, flush=True)
-    write(rows, options.out)
     return 0
 
 

@@ -99,7 +99,7 @@ def _outcome(runs: Any, target: str | None) -> tuple[np.ndarray, str]:
         return y, "L"
     if quantity.kind == "fraction":
         return y, "error" if quantity.symbol in ("error", "e_US") else "accuracy"
-    return y, "L_u" if quantity.symbol == "L_u" else "L"
+    return y, quantity.symbol if quantity.symbol == "L_u" or quantity.topic != "What is measured" else "L"
 
 
 def _fractions(runs: Any, varying: Sequence[str], symbol: str, y: np.ndarray) -> list[Candidate]:
@@ -171,8 +171,11 @@ def _special(runs: Any, symbol: str) -> list[Candidate]:
     """Laws with a variable that only they know, where the table has all of theirs and that one varies."""
     listed = []
     for law in all_laws().values():
-        own = [v for v in law.variables if v not in _USUAL]
-        if not own or law.predicts not in _PREDICTS[symbol] or law.name in _LEFT_OUT or not law.parameters:
+        direct = law.predicts == symbol and symbol not in _PREDICTS  # a law of this very quantity: lr, batch size, ...
+        own = [v for v in law.variables if direct or v not in _USUAL]
+        if not own or law.predicts not in (*_PREDICTS.get(symbol, ()), symbol):
+            continue
+        if law.name in _LEFT_OUT or not law.parameters:
             continue
         if all(v in runs for v in law.variables) and all(v in law.arrays or varies(runs[v]) for v in own):
             listed.append(Candidate(law))

@@ -25,11 +25,13 @@ from lawful.fit import Fit, Fits, default_objective, fit_sets, reference
 from lawful.law import Law
 from lawful.monotone import turns
 from lawful.objectives import Objective
+from lawful.objectives import objective as find_objective
 from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
+_HUBER = 1.345  # robust standard deviations from which Huber's loss stops squaring: 95 % efficient for normal noise
 _NO_AXIS, _FIFTHS = "fifths of the runs", 5  # held out one after the other where no scale varies
 
 
@@ -216,10 +218,31 @@ def _fits(
             found = [_Share(name, 0.0, one) for some in made_so for (name, _), one in some.items()][:1]
         if found:
             total = sum(s.weight for s in found) or 1.0
-            fits[label] = [replace(s, weight=s.weight / total) for s in found]
+            fits[label] = _robust([replace(s, weight=s.weight / total) for s in found])
         else:
             failed[label] = next(iter(part.why_not.values()), "no candidate can be fitted")
     return fits, failed
+
+
+def _robust(shares: list[_Share]) -> list[_Share]:
+    """The same laws by Huber's loss where a few points lie far off the first of them, which least squares follows."""
+    first = shares[0].fit
+    if not first.objective.squares or all(f.code != "far_points" for f in first.findings):
+        return shares
+    delta = _HUBER * 1.4826 * float(np.median(np.abs(first.residuals)))
+    chosen = find_objective(f"{'log_' if first.objective.log else ''}huber:{delta:.2g}")
+    out = []
+    for s in shares:
+        try:
+            made = fit_sets(s.fit.law, [s.fit.points], chosen, s.fit.settings, None, None, [s.fit.fingerprint])[0]
+        except ValueError:
+            return shares
+        out.append(replace(s, fit=made))
+    said = next(f for f in first.findings if f.code == "far_points")
+    text = f"{counted(len(said.rows), 'point')} far off the law: fitted by {chosen.name} (delta {delta:.2g}) instead."
+    note = Finding("robust_fit", "warning", text, said.rows, "Look at these rows; leave them out with where=.")
+    out[0] = replace(out[0], fit=replace(out[0].fit, findings=(*out[0].fit.findings, note)))
+    return out
 
 
 def _fit_many(name: str, parts: Mapping[str, _Part], seed: int, fingerprint: str) -> dict[tuple[str, str], Fit]:

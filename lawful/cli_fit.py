@@ -120,7 +120,8 @@ def forecast(
     if out is not None:
         _write(out, frame.write_csv())
     if as_json:
-        head = {"level": level, "kind": kind, "method": found.method, "target": _target(made)}
+        head = {"level": level, "kind": kind, "method": found.method, "target": _target(made),
+                "calibration": found.calibration}  # fmt: skip
         _print_json(plain(head | {"points": frame.to_dicts(), "findings": _dicts(found.findings)}))
     elif out is None:
         show_forecast(found, made, frame)

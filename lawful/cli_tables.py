@@ -109,6 +109,8 @@ def show_forecast(found: "Forecast", made: "Fit | Fits", frame: "pl.DataFrame") 
     what = "the mean of runs" if found.kind == "mean" else "one new run"
     target = one.points.target
     out.print(Text(f"{target} of {what} by {one.law.name}, {found.level * 100:g}% intervals ({found.method})", "bold"))
+    if found.calibration:
+        out.print(Text(f"calibrated on {found.calibration}", "dim"))
     names = [n for n in frame.columns if n not in ("estimate", "lower", "upper", "flag")]
     shown = names[:4]
     numeric = [i for i, n in enumerate(shown) if frame[n].dtype.is_numeric()]

@@ -141,7 +141,7 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     estimate = from_space(fit, mean.value)
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
-        lower, upper = np.maximum(lower, 0.0), np.minimum(upper, 1.0)
+        estimate, lower, upper = (np.clip(x, 0.0, 1.0) for x in (estimate, lower, upper))
     away, flags = _flags(fit, X, estimate, lower, upper, found)
     return Forecast(shown, estimate, lower, upper, flags, away, level, kind, "calibrated", fit.findings, found.words)
 

@@ -88,8 +88,15 @@ def _held_by(fit: Fit, at: Any, name: str) -> Any:
             if all(c in table for c in column)
             else None
         )
-    known = [q.column for q in (quantity, find(str(column))) if q]  # a law's x fitted on N is the column params
-    return next((table[c] for c in (name, column, *known) if c in table), None)
+    other = find(str(column))
+    if quantity and other and other.symbol != quantity.symbol:  # fitted on another column: its own name is not that
+        names = [column, other.symbol, other.column]
+    else:  # a law's x fitted on N is the column params
+        names = [name, column, *(q.column for q in (quantity, other) if q)]
+    if column == "6ND" and column not in table:
+        N, D = (next((table[c] for c in some if c in table), None) for some in (("N", "params"), ("D", "tokens")))
+        return None if N is None or D is None else 6 * np.asarray(N, float) * np.asarray(D, float)
+    return next((table[c] for c in names if c in table), None)
 
 
 def _from_table(fit: Fit, at: Any, name: str) -> Any:
