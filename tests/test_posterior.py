@@ -205,7 +205,7 @@ def test_posterior_intervals_cover_in_worlds_drawn_from_the_prior():
         N, D = 10 ** rng.uniform(7.5, 9.5, 10), 10 ** rng.uniform(9, 10.8, 10)
         L = (1.8 + 480 * N**-a + 2080 * D**-b) * np.exp(0.01 * rng.standard_normal(10))
         fit = lawful.fit("chinchilla", {"N": N, "D": D, "loss": L})
-        made = posterior(fit, {"alpha": (0.34, 0.04), "beta": (0.36, 0.04)}, steps=350)
+        made = posterior(fit, {"alpha": (0.34, 0.04), "beta": (0.36, 0.04)}, steps=2000)
         one = made.intervals(0.9)["alpha"]
         inside += one.lower <= a <= one.upper
     assert abs(inside / 40 - 0.9) <= 3 * np.sqrt(0.9 * 0.1 / 40), inside
