@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.averaging import by_origin, common_origins, relative_errors, scores, weights
+from lawful.averaging import by_origin, common_origins, relative_errors, scores, typical, weights
 from lawful.baselines import NAIVE, last_two_points, last_value
 from lawful.candidates import Candidate, candidate, suited
 from lawful.duels import Duel, duels
@@ -38,9 +38,9 @@ _RIVALS = 4  # laws that the best is tested against
 class Standing:
     """One law, or one forecast without a law (parameters 0, no fit).
 
-    error: mean absolute relative error on the held-out points of the origins that all can serve; nan without them.
-    score: the same over origins of unequal reach, relative to the usual law's (`averaging.scores`); laws are ranked by
-    it. weight: in the average that `choose` would forecast with.
+    error: of held-out points, typical over the origins that all can serve (`averaging.typical`); nan without them.
+    score: the same relative to the usual law's at each origin (`averaging.scores`); laws are ranked by it. weight: in
+    the average that `choose` would forecast with.
     """
 
     name: str
@@ -271,7 +271,7 @@ def _fitted(
 def _errors(
     fits: Mapping[str, Fit], scale: np.ndarray, axis: str
 ) -> tuple[dict[str, float], dict[str, float], Splits | None, list[Finding]]:
-    """Mean absolute relative errors and scores of laws and naive forecasts, on the origins that the laws can serve."""
+    """Typical relative errors and scores of laws and naive forecasts, on the origins that the laws can serve."""
     try:
         splits = rolling(scale, axis)
     except ValueError as problem:
@@ -299,9 +299,8 @@ def _errors(
         text = f"{len(splits) - len(at)} of {len(splits)} origins are left out: there {few} cannot be fitted."
         found.append(Finding("origins_left_out", "note", text))
     used, scored = splits.take(at), scores(tables, splits, list(fits))
-    with np.errstate(all="ignore"):
-        errors = {k: float(np.abs(p[at] / y - 1)[used.held].mean()) for k, p in said.items()}
-    return {k: e for k, e in errors.items() if np.isfinite(scored[k])}, scored, used, found
+    errors = {k: typical(tables[k], splits, at) for k in said if np.isfinite(scored[k])}
+    return errors, scored, used, found
 
 
 def _not_met(rest: Sequence[Standing]) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ from lawful.bootstrap import refit, resample
 from lawful.fit import Fit
 from lawful.information import log_densities
 from lawful.objectives import LOG_LSQ, LSQ
+from lawful.quantities import find as find_quantity
 from lawful.search import draw, find, starts_for
 from lawful.solve import Problems, jacobian, solve
 from lawful.spread import overdispersion
@@ -81,10 +82,10 @@ def _design(small: Fit, large: Fit, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     both = [(one, v) for one in (small, large) for v in one.law.variables]
     if any(v in one.law.arrays for one, v in both):
-        return {str(one.points.columns[v]): one.points.X[v] for one, v in both}
+        return {_column(one, v): one.points.X[v] for one, v in both}
     out: dict[str, np.ndarray] = {}
     for one, v in both:
-        x, name = one.points.X[v], str(one.points.columns[v])
+        x, name = one.points.X[v], _column(one, v)
         low, high = float(x.min()), float(x.max())
         u = rng.random(_POINTS)
         if name not in out:
@@ -93,7 +94,14 @@ def _design(small: Fit, large: Fit, seed: int) -> dict[str, np.ndarray]:
 
 
 def _on(fit: Fit, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {v: columns[str(fit.points.columns[v])] for v in fit.law.variables}
+    return {v: columns[_column(fit, v)] for v in fit.law.variables}
+
+
+def _column(fit: Fit, variable: str) -> str:
+    """The column of a variable by its symbol: params and N are one column."""
+    name = str(fit.points.columns[variable])
+    quantity = find_quantity(name)
+    return quantity.symbol if quantity is not None else name
 
 
 def _curves(small: Fit, columns: dict[str, np.ndarray], seed: int) -> list[np.ndarray]:

@@ -298,15 +298,16 @@ def split_rhat(chain: np.ndarray) -> np.ndarray:
 def _autocorrelation(chain: np.ndarray) -> np.ndarray:
     import emcee
 
-    return emcee.autocorr.integrated_time(chain, tol=0)
+    with np.errstate(all="ignore"):  # a walker that never moved has no autocorrelation: nan, and not settled
+        return emcee.autocorr.integrated_time(chain, tol=0)
 
 
 def _is_settled(rhat: np.ndarray, tau: np.ndarray, steps: int) -> bool:
-    return bool(np.isfinite(rhat).all() and rhat.max() < _RHAT and steps >= _TIMES * tau.max())
+    return bool(np.isfinite([rhat, tau]).all() and rhat.max() < _RHAT and steps >= _TIMES * tau.max())
 
 
 def _convergence(names: Sequence[str], rhat: np.ndarray, tau: np.ndarray, steps: int) -> Iterator[Finding]:
-    worst, slow = int(np.nanargmax(rhat)), int(np.nanargmax(tau))
+    worst, slow = (int(np.argmax(np.nan_to_num(x, nan=np.inf))) for x in (rhat, tau))
     times = f"{steps} steps are {steps / tau[slow]:.0f} autocorrelation times of {names[slow]}"
     told = f"{times}, split R-hat {rhat[worst]:.3f}"
     if not _is_settled(rhat, tau, steps):

@@ -112,6 +112,12 @@ def test_nesting_is_found_by_evaluation(two_ways, small, large, at_bound, meanin
     assert found is not None and (found.at_bound, found.free_of_meaning) == (at_bound, meaningless)
 
 
+def test_a_column_is_one_under_both_of_its_names(two_ways):
+    runs = lawful.read({"params": two_ways["N"], "tokens": two_ways["D"], "loss": two_ways["loss"]})
+    small, large = lawful.fit("power_law", runs, variables={"x": "params"}), lawful.fit("chinchilla", runs)
+    assert contains(large, small) is not None
+
+
 def test_laws_that_do_not_contain_each_other(two_ways):
     a = lawful.fit("kaplan_nd", two_ways, variables={"N_nonemb": "N"})
     b = lawful.fit("chinchilla", two_ways)
