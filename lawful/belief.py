@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.bootstrap import METHODS, bootstrap, few_runs
+from lawful.bootstrap import METHODS, Draws, bootstrap, few_runs
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.law import Law
@@ -172,6 +172,8 @@ def _of_fit(fit: Fit, method: str, draws: int, group: str | None, seed: int) -> 
     elif chosen in METHODS:
         made = bootstrap(fit, chosen, draws, seed)
         sample, note = made.values, made.sentence().rstrip(".")
+        if chosen == "parametric" and not fit.objective.binomial:
+            sample = _with_unknown_sigma(fit, made, seed)
     else:
         raise ValueError(f"method {method!r} is unknown; allowed: auto, sandwich, {', '.join(METHODS)}")
     label = _group_of(fit, group)
@@ -216,6 +218,19 @@ def _columns(fit: Fit, sample: np.ndarray, label: str) -> dict[str, np.ndarray]:
     return out
 
 
+def _with_unknown_sigma(fit: Fit, made: Draws, seed: int) -> np.ndarray:
+    """Draws (draws, p) moved away from the optimum by sqrt(dof / chi2), as the noise was drawn with an estimated sigma.
+
+    In the search's space, where the law is nearly linear: normal draws become t draws with n - p degrees of freedom.
+    """
+    if fit.dof <= 0:
+        return np.full_like(made.values, np.nan)
+    scale = np.sqrt(fit.dof / np.random.default_rng([seed, 1]).chisquare(fit.dof, len(made)))
+    sample = fit.model.natural(fit.theta + (made.theta - fit.theta) * scale[:, None])
+    sample[~np.isfinite(made.F)] = np.nan
+    return sample
+
+
 def _normal(fit: Fit, draws: int, seed: int) -> np.ndarray:
     """Normal draws (draws, p) in the search's space, where amplitudes are centred logs, by the robust covariance."""
     from lawful.spread import slot_slopes
@@ -235,3 +250,14 @@ def _stretch(estimate: float, lower: float, upper: float, factor: float) -> tupl
     if min(estimate, lower) > 0:
         return estimate * (lower / estimate) ** factor, estimate * (upper / estimate) ** factor
     return estimate + factor * (lower - estimate), estimate + factor * (upper - estimate)
+
+
+def positive(name: str, value: Any) -> float:
+    """A number asked for, checked: finite and above 0. Raises ValueError naming it."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21") from None
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21")
+    return number

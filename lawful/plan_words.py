@@ -60,7 +60,7 @@ def _roads(plan: Plan) -> list[str]:
     if not plan.roads:
         return []
     names = [n for n in plan.answers if any(n in road for road in plan.roads.values())]
-    rows = [("by", *names)]
+    rows = [("other roads", *names)]
     for road, answers in plan.roads.items():
         held = (" ".join(_short(answers[n])) if n in answers else "" for n in names)
         rows.append((road, *held))
