@@ -113,7 +113,7 @@ def profiles(
     used = [s for s in own if not s.why_not]
     if len(used) < 2:
         reasons = "; ".join(sorted({s.why_not for s in own if s.why_not})) or "there are no budgets with several sizes"
-        raise ValueError(f"isoFLOP profiles need minima at two budgets or more; there are {len(used)}: {reasons}")
+        raise ValueError(f"they need minima at two budgets or more; there are {len(used)}: {reasons}")
     return _power_law(degree, tuple(own), used, sigma, dof, draws, seed)
 
 
