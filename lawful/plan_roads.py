@@ -86,6 +86,7 @@ def roads(way: Split, flops: float, level: float, draws: int = 1000, seed: int =
             why = str(problem)
     which = "isoFLOP cubics" if made else "isoFLOP profiles"
     said = (Finding("no_profiles", "note", f"No answer by {which}: {why}."),) if why else ()
+    said = (*said, *dict.fromkeys(f for one in made.values() for f in one.findings if f.severity == "warning"))
     answers |= _by_envelope(way, runs, flops, level, seed)
     return Roads(answers, made, said)
 
