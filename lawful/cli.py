@@ -13,6 +13,7 @@ import typer
 from lawful.cli_compare import compare, posterior
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
+from lawful.cli_plan import named, plans
 from lawful.cli_study import study
 from lawful.cli_train import train
 from lawful.cli_validate import validate
@@ -47,6 +48,7 @@ app.command(short_help="Say whether a fit is to be believed, and why not.", no_a
 app.command(short_help="Hold larger runs out, forecast them, score the forecasts.", no_args_is_help=True)(validate)
 app.command(short_help="Compare laws, or ways to fit them.", no_args_is_help=True)(compare)
 app.command(short_help="Intervals with published exponents as a prior.", no_args_is_help=True)(posterior)
+app.add_typer(plans, name="plan", short_help="Say what to train with a budget, or for a target.")
 app.command(short_help="Run a published study again and check its numbers.")(study)
 app.command(short_help="Train a sweep of small models (needs PyTorch).", no_args_is_help=True)(train)
 app.add_typer(laws, name="laws", short_help="List, show and cite the laws of the catalogue.")
@@ -71,6 +73,7 @@ def _completed(args: list[str]) -> list[str]:
 def _run(args: list[str] | None) -> int:
     try:
         code = app(args=_completed(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
+        code = app(args=named(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):

@@ -19,6 +19,7 @@ from lawful.pages_tables import cell, index, literature, quantities
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WRITTEN = ("index", "guide", "intervals", "laws-of-your-own", "validate")
+WRITTEN = ("index", "guide", "intervals", "plan", "laws-of-your-own")
 
 
 def svgs(text: str) -> list[ElementTree.Element]:
