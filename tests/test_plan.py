@@ -1,0 +1,81 @@
+"""Plans: budgets split by published and fitted laws."""
+
+import json
+
+import numpy as np
+import pytest
+from test_belief import grid
+
+import lawful
+from lawful.belief import belief
+from lawful.laws import find
+from lawful.plan import plan
+from lawful.plan_allocate import split
+
+HOFFMANN = find("chinchilla")
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return lawful.fit("chinchilla", lawful.read(grid()))
+
+
+@pytest.mark.parametrize("key", list(HOFFMANN.values))
+def test_the_optimum_of_each_published_set_is_reproduced(key):
+    found = plan(("chinchilla", key), flops=5.88e23)
+    v = HOFFMANN.published(key)
+    a, b = v["alpha"], v["beta"]
+    G = (a * v["A"] / (b * v["B"])) ** (1 / (a + b))
+    assert found["N"].estimate == pytest.approx(G * (5.88e23 / 6) ** (b / (a + b)), rel=1e-12)
+    assert found["N"].estimate * found["D"].estimate * 6 == pytest.approx(5.88e23, rel=1e-12)
+    low, high = found.near["N"]
+    loss = HOFFMANN.at(key, N=np.array([low, high]), D=5.88e23 / 6 / np.array([low, high]))
+    assert loss == pytest.approx(1.005 * found["L"].estimate, rel=1e-9)
+
+
+def test_tokens_per_parameter_are_those_the_literature_knows():
+    at = {k: plan(("chinchilla", k), flops=5.88e23)["TPP"].estimate for k in HOFFMANN.values}
+    assert round(at["hoffmann2022"]) == 59 and round(at["hoffmann2022_rounded"]) == 93
+    assert round(at["besiroglu2024"]) == 18
+
+
+@pytest.mark.parametrize("law, key, others", [
+    ("chinchilla", "besiroglu2024", {}), ("xlstm", "beck2025_llama", {}),
+    ("ludziejewski_moe", "ludziejewski2025", {"experts": 8}), ("chinchilla_outer", "busbridge2025", {}),
+])  # fmt: skip
+def test_the_search_finds_what_the_closed_form_says(law, key, others):
+    held = belief(law, key)
+    way = split(held, others)
+    assert float(way.searched(1e21, held.values)) == pytest.approx(float(way.best(1e21, held.values)), rel=1e-4)
+
+
+def test_a_fit_plans_with_intervals(fit):
+    found = lawful.plan(fit, flops=1e21, draws=300)
+    assert all(one.lower < one.estimate < one.upper for one in found.answers.values())
+    assert found.distance == pytest.approx(np.log10(found["N"].estimate / 1e9))
+    assert json.loads(found.to_json())["answers"]["N"]["estimate"] == found["N"].estimate
+    assert "90% interval" in str(found) and found.table()[0]["name"] == "N"
+
+
+def test_limits_that_bind_are_named():
+    held = belief("chinchilla", "besiroglu2024")
+    data = plan(held, flops=1e23, max_tokens=1e11)
+    assert data["D"].estimate == pytest.approx(1e11) and "on tokens" in data.limits[0]
+    size = plan(held, flops=1e23, max_params=7e9)
+    assert size["N"].estimate == 7e9 and "on the size" in size.limits[0]
+    both = plan(held, flops=1e23, max_params=7e9, max_tokens=1e11)
+    assert both["D"].estimate == 1e11 and "cannot be spent" in both.limits[0]
+    assert plan(held, flops=1e23, max_params=1e12).limits == ()
+
+
+@pytest.mark.parametrize("asked, said", [
+    ({}, "nothing was asked"), ({"flops": -1}, "flops is -1"), ({"flops": "many"}, "flops is 'many'"),
+    ({"flops": 1e21, "experts": 8}, "takes no 'experts'"), ({"flops": 1e21, "level": 2}, "level is 2"),
+])  # fmt: skip
+def test_what_cannot_be_answered_is_a_sentence(asked, said):
+    with pytest.raises(ValueError, match=said):
+        plan(("chinchilla", "besiroglu2024"), **asked)
+    with pytest.raises(ValueError, match="needs experts"):
+        plan(("ludziejewski_moe", "ludziejewski2025"), flops=1e21)
+    with pytest.raises(ValueError, match="laws of size and tokens"):
+        plan(("kaplan_compute", "kaplan2020"), flops=1e21)
