@@ -192,9 +192,9 @@ def bill(machine: Hardware, flops: float | Sample, *, level: float = 0.9, seed: 
     return {n: exactly(s[0], level) if s[1] is None else interval(s, level) for n, s in spent.items()}
 
 
-def bill_samples(machine: Hardware, flops: Sample, seed: int = 0) -> dict[str, Sample]:
-    """`bill` with draws in place of intervals."""
-    a = machine.samples(len(flops[1]) if flops[1] is not None else DRAWS, seed)
+def bill_samples(machine: Hardware, flops: Sample, seed: int = 0, count: int = DRAWS) -> dict[str, Sample]:
+    """`bill` with draws in place of intervals: ``count`` of them, or as many as ``flops`` has."""
+    a = machine.samples(len(flops[1]) if flops[1] is not None else count, seed)
     hours = propagate(lambda C, u: machine.count * seconds_for(machine, C, u) / 3600, flops, a["utilisation"])
     out = {"days": propagate(lambda h: h / 24 / machine.count, hours), "device_hours": hours}
     out["money"] = propagate(lambda h, p: h * p, hours, a["price"])
@@ -210,7 +210,7 @@ def compute_for(machine: Hardware, *, seed: int = 0, count: int = DRAWS, **limit
 
     Raises ValueError for an unknown limit, one that is not positive, or energy of a device of unknown power.
     """
-    one = bill_samples(machine, (1.0, np.ones(count)), seed)
+    one = bill_samples(machine, (1.0, None), seed, count)
     out = {}
     for name, amount in limits.items():
         if amount is None:
