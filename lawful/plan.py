@@ -90,24 +90,12 @@ class Plan:
         return describe_plan(self)
 
 
+_LIMITS = (
+    "hardware days money energy carbon unique_tokens inference_tokens input_tokens output_tokens prices like".split()
+)
 # The first row whose keyword is asked for answers: what is more special stands first.
 _QUESTIONS = (
-    *(
-        (word, "plan_limits", "limited")
-        for word in (
-            "hardware",
-            "days",
-            "money",
-            "energy",
-            "carbon",
-            "unique_tokens",
-            "inference_tokens",
-            "input_tokens",
-            "output_tokens",
-            "prices",
-            "like",
-        )
-    ),
+    *((word, "plan_limits", "limited") for word in _LIMITS),
     ("loss", "plan_target", "target"),
     ("accuracy", "plan_target", "target"),
     ("flops", "plan_budget", "budget"),

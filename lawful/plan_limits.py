@@ -86,9 +86,9 @@ def limited(
 
     flops, days, money, energy (kWh), carbon (kg CO2e): budgets; where tokens are served afterwards, flops and money are
     those of the whole life. max_tokens: a cap on training tokens. unique_tokens: how many are distinct; more
-    are repeats. max_params: a cap on size. inference_tokens (or input_tokens and output_tokens, which cost differently in money):
-    tokens served over the life. hardware: such as "8x h100"; prices: of `sardana_cost`. minimise: with a loss, "flops"
-    or "money". assumed: utilisation, price, power_share, overhead, carbon_intensity and format of the hardware.
+    are repeats. max_params: a cap on size. inference_tokens (or input_tokens and output_tokens, which cost differently
+    in money): tokens served over the life. hardware: such as "8x h100"; prices: of `sardana_cost`. minimise: with a
+    loss, "flops" or "money". assumed: utilisation, price, power_share, overhead, carbon_intensity and format of the hardware.
 
     Raises ValueError where nothing limits the run, or the limits leave no model, saying which binds.
     """
