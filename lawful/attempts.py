@@ -28,7 +28,7 @@ _NODES = 240
 
 @dataclass(frozen=True)
 class Problems:
-    """How the chance of one sample being right varies over problems: Beta(a, b). draws (2, draws) of a and b, if any."""
+    """How the chance of one sample being right varies over problems: Beta(a, b). draws (2, draws) of a, b, if any."""
 
     a: float
     b: float
@@ -75,8 +75,8 @@ def from_counts(
     n = np.broadcast_to(np.asarray(draws, float), c.shape)
     if c.ndim != 1 or len(c) < 8 or np.any(c < 0) or np.any(c > n) or np.max(n, initial=0) < 2:
         raise ValueError(
-            f"attempts: {c.size} problems with counts {c[:4].tolist()}... of {np.max(n, initial=0):g} samples; needs at "
-            "least 8 problems, 0 <= correct <= draws, and two samples or more"
+            f"attempts: {c.size} problems with counts {c[:4].tolist()}... of {np.max(n, initial=0):g} samples; needs "
+            "at least 8 problems, 0 <= correct <= draws, and two samples or more"
         )
     if c.sum() in (0, n.sum()):
         raise ValueError(
@@ -94,7 +94,7 @@ def from_counts(
 
 
 def _fit_beta(c: np.ndarray, n: np.ndarray, W: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """log (a, b) (m, 2) that maximise the weighted beta-binomial likelihoods, by damped Newton from x, all rows at once."""
+    """log (a, b) (m, 2) that maximise the weighted beta-binomial likelihoods, by damped Newton, all rows at once."""
     from scipy.special import digamma, gammaln, polygamma
 
     def parts(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -143,10 +143,16 @@ def _best(rows: list[_Curve], budget: float, check: Verifier, level: float) -> P
     inside = r.accuracy >= r.accuracy[i] / 1.005
     inside &= r.cost <= budget
     found = {"accuracy": one, "k": exactly(r.counts[i], level), "C_inf": exactly(r.cost[i], level),
-             "N": exactly(r.who.params, level), "wu_N": exactly(float(wu_optimal_size.at("wu2024", C_inf=budget)), level)}  # fmt: skip
+             "N": exactly(r.who.params, level), **_wu(budget, level)}  # fmt: skip
     near = {n: (float(np.min(x[inside])), float(np.max(x[inside]))) for n, x in (("k", r.counts), ("C_inf", r.cost))}
     question = f"{budget:.4g} FLOP a question: {r.who.name} by {r.how}, {r.counts[i]:.0f} samples"
     return _plan(question, found, near, table, check, [c.who for c in rows], {"flops_per_question": budget})
+
+
+def _wu(budget: float, level: float) -> dict[str, Interval]:
+    """The best size for that compute by the line of Wu et al. 2024 (Pythia, GSM8K), another road."""
+    size = float(wu_optimal_size.at("wu2024", C_inf=budget))
+    return {"wu_N": Interval(size, np.nan, np.nan, level, "none", "Pythia on GSM8K; published without interval")}
 
 
 def _cheapest(rows: list[_Curve], wanted: float, check: Verifier, level: float) -> Plan:
@@ -199,13 +205,13 @@ def _plan(
 ) -> Plan:  # fmt: skip
     notes = [
         Finding("verifier", "warning",
-                f"Assumed: a verifier that accepts {check.accepts_right:g} of right and {check.accepts_wrong:g} of wrong "
-                f"answers at {check.cost:g} times a sample's compute; wrong answers agree in {check.agree:g}; "
+                f"Assumed: a verifier that accepts {check.accepts_right:g} of right and {check.accepts_wrong:g} of "
+                f"wrong answers at {check.cost:g} times a sample's compute; wrong answers agree in {check.agree:g}; "
                 f"{check.steps} steps.", remedy="Measure yours: the choice turns on it."),
-        Finding("bounds", "note", "coverage needs a perfect verifier and tree a perfect one of every step: bounds, which "
-                "are chosen only if nothing else was allowed."),
-        Finding("beta", "note", "Chances are Beta over problems: unsolvable problems have no place in it, so coverage far "
-                "beyond the samples drawn is too hopeful."),
+        Finding("bounds", "note", "coverage needs a perfect verifier and tree a perfect one of every step: bounds, "
+                "which are chosen only if nothing else was allowed."),
+        Finding("beta", "note", "Chances are Beta over problems: unsolvable problems have no place in it, so coverage "
+                "far beyond the samples drawn is too hopeful."),
     ]  # fmt: skip
     source = "; ".join(dict.fromkeys(f"{c.name}: {c.problems.source}" for c in asked))
     return Plan(question, found, near, choices=tuple(table), findings=tuple(notes), source=source, given=given)

@@ -88,7 +88,8 @@ def limited(
     those of the whole life. max_tokens: a cap on training tokens. unique_tokens: how many are distinct; more
     are repeats. max_params: a cap on size. inference_tokens (or input_tokens and output_tokens, which cost differently
     in money): tokens served over the life. hardware: such as "8x h100"; prices: of `sardana_cost`. minimise: with a
-    loss, "flops" or "money". assumed: utilisation, price, power_share, overhead, carbon_intensity and format of the hardware.
+    loss, "flops" or "money". assumed: utilisation, price, power_share, overhead, carbon_intensity and
+    format of the hardware.
 
     Raises ValueError where nothing limits the run, or the limits leave no model, saying which binds.
     """
