@@ -31,7 +31,8 @@ def distillation(
 
     teachers: (parameters, tokens) of those that could be used, whose losses follow from the same paper's law.
     teacher_exists: their training is paid for already. Answers: the best teacher loss, the student's loss with it,
-    alone on the same tokens, and with the teacher given that gains most over alone_equal_compute: alone for all the compute.
+    alone on the same tokens, and with the teacher given that gains most over alone_equal_compute: alone, for all the
+    compute.
     """
     held = belief(source, seed=seed)
     if held.law.name != busbridge_distillation.name:

@@ -30,8 +30,8 @@ _SIZE = (np.log(1e5), np.log(1e15))
 
 def experts(
     source: Any = (ludziejewski_moe, "ludziejewski2025"), *, flops: float,
-    options: Sequence[int] = (1, 2, 4, 8, 16, 32), memory: float | None = None, weight_bits: float = 16, ffn_share: float = FFN_SHARE, level: float = 0.9,
-    seed: int = 0,
+    options: Sequence[int] = (1, 2, 4, 8, 16, 32), memory: float | None = None, weight_bits: float = 16,
+    ffn_share: float = FFN_SHARE, level: float = 0.9, seed: int = 0,
 ) -> Plan:  # fmt: skip
     """How many experts of which active size for ``flops``, all weights within ``memory`` bytes where that is limited.
 
