@@ -170,7 +170,8 @@ def _references(N: float, D: float) -> list[dict[str, Any]]:
         if abs(np.log(size / N)) > np.log(1.6):
             continue
         losses = _losses([v["d"]], [v["layers"]], N, D)
-        out.append({"width": v["d"], "depth": v["layers"], "heads": v["heads"], "kv_heads": v["kv_heads"], "d_ff": v["ff"],
+        out.append({"width": v["d"], "depth": v["layers"], "heads": v["heads"], "kv_heads": v["kv_heads"],
+                    "d_ff": v["ff"],
                     "params": size, "width/depth": v["d"] / v["layers"], "L": float(np.median(losses)),
                     "name": name.removeprefix("liu2024")})  # fmt: skip
     return out

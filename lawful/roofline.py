@@ -25,7 +25,7 @@ from lawful.shapes import Shape, parameters
 from lawful.uncertainty import Interval
 
 _COMPUTE = Assumption(0.55, 0.30, 0.75, "share of peak FLOP/s that reading a prompt reaches")
-_BANDWIDTH = Assumption(0.65, 0.40, 0.85, "share of peak bandwidth that writing tokens reaches")
+BANDWIDTH = Assumption(0.65, 0.40, 0.85, "share of peak bandwidth that writing tokens reaches")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def largest_model(
     room = 0.8 * machine.count * machine.device.memory * 8 / weight_bits if memory else np.inf
     if token_ms is None:
         return room, None
-    share = assumed("bandwidth", bandwidth, _BANDWIDTH)
+    share = assumed("bandwidth", bandwidth, BANDWIDTH)
     drawn = None if share.exact else share.draws(DRAWS, np.random.default_rng([seed, 78]))
     return propagate(
         lambda s: np.minimum(room, token_ms / 1e3 * _rate(machine) * s * 8 / weight_bits), (share.value, drawn)
@@ -149,7 +149,7 @@ def _roof(work: float, moved: float, compute: Any, bandwidth: Any) -> Any:
 
 def _shares(machine: Hardware, compute: Any, bandwidth: Any, seed: int) -> list[Sample]:
     rng = np.random.default_rng([seed, 78])
-    chosen = [assumed("bandwidth", bandwidth, _BANDWIDTH), assumed("compute", compute, _COMPUTE), machine.price]
+    chosen = [assumed("bandwidth", bandwidth, BANDWIDTH), assumed("compute", compute, _COMPUTE), machine.price]
     band, work, price = ((one.value, None if one.exact else one.draws(DRAWS, rng)) for one in chosen)
     return [work, band, price]
 
