@@ -46,8 +46,6 @@ def from_points(first: float, k: float, coverage: float, source: str = "") -> Pr
 
     Raises ValueError for shares outside (0, 1), or a coverage that no Beta has: above independent equal problems'.
     """
-    from scipy.optimize import brentq
-
     most = 1 - (1 - first) ** k if 0 < first < 1 else 0.0
     if not (0 < first < 1 and k > 1 and first < coverage < most):
         raise ValueError(
@@ -55,11 +53,12 @@ def from_points(first: float, k: float, coverage: float, source: str = "") -> Pr
             f"between the first and {most:.4g}, the coverage of problems that are all equally hard"
         )
 
-    def gap(log_s: float) -> float:
-        s = np.exp(log_s)
-        return float(covered(k, first * s, (1 - first) * s)) - coverage
-
-    s = float(np.exp(brentq(gap, log(1e-6), log(1e8))))  # type: ignore[arg-type]
+    low, high = log(1e-6), log(1e8)  # of a + b: the larger, the more alike the problems and the higher the coverage
+    for _ in range(80):
+        middle = 0.5 * (low + high)
+        s = float(np.exp(middle))
+        low, high = (low, middle) if covered(k, first * s, (1 - first) * s) >= coverage else (middle, high)
+    s = float(np.exp(high))
     return Problems(first * s, (1 - first) * s, None, source or f"{first:.4g} at 1 and {coverage:.4g} at {k:g} samples")
 
 

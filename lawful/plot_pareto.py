@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _LABELS = {
     "loss": "loss (nats/token)", "regret": "largest regret of a group (nats)", "flops": "compute (FLOP)",
-    "money": "money", "days": "days", "energy": "energy (kWh)", "carbon": "carbon (kg CO2e)", "token_ms": "time per token (ms)",
+    "money": "money", "days": "days", "energy": "energy (kWh)", "carbon": "carbon (kg CO2e)",
+    "token_ms": "time per token (ms)",
     "memory": "memory to serve (bytes)",
 }  # fmt: skip
 
