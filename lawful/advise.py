@@ -17,9 +17,9 @@ from importlib import import_module
 from textwrap import fill
 from typing import Any
 
+from lawful.belief import positive
 from lawful.law import Law
 from lawful.laws import find
-from lawful.plan import positive
 from lawful.quantities import did_you_mean
 from lawful.uncertainty import Interval
 

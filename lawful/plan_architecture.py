@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import exactly
+from lawful.belief import positive
 from lawful.feasible import nearest_shapes
 from lawful.findings import Finding
 from lawful.flops import kv_cache_bytes, memory_bytes
 from lawful.hardware import hardware as machine_of
 from lawful.laws.architecture import gemstones_shape, mobilellm_shapes
-from lawful.plan import NEAR, Plan, positive
+from lawful.plan import NEAR, Plan
 from lawful.roofline import serve
 from lawful.shapes import Shape, parameters
 from lawful.uncertainty import Interval

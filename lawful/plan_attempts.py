@@ -19,9 +19,10 @@ import numpy as np
 
 from lawful.assumptions import Sample, exactly, interval
 from lawful.attempts import Problems, best_of, covered, tree, vote
+from lawful.belief import positive
 from lawful.findings import Finding
 from lawful.laws.inference import snell, wu_optimal_size
-from lawful.plan import Plan, positive
+from lawful.plan import Plan
 from lawful.quantities import did_you_mean
 from lawful.uncertainty import Interval
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import exactly
-from lawful.belief import Belief, belief
+from lawful.belief import Belief, belief, positive
 from lawful.findings import Finding
 from lawful.laws.mixture import cmr, dcpt
 from lawful.laws.quality import goyal_filtering
 from lawful.laws.vocabulary import vocab_derivative, vocab_isoflop, vocab_loss
-from lawful.plan import NEAR, Plan, doubts, positive
+from lawful.plan import NEAR, Plan, doubts
 from lawful.surface import lowest, near_range, surface
 from lawful.uncertainty import Interval
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from lawful.belief import Belief, belief
+from lawful.belief import Belief, belief, positive
 from lawful.findings import Finding
 from lawful.laws.distillation import busbridge_distillation, chinchilla_outer
-from lawful.plan import NEAR, Plan, doubts, positive
+from lawful.plan import NEAR, Plan, doubts
 from lawful.surface import lowest, near_range
 from lawful.uncertainty import Interval
 

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import Sample, interval
-from lawful.belief import Belief
+from lawful.belief import Belief, positive
 from lawful.findings import Finding
 from lawful.hardware import DRAWS, Hardware, assumption_findings, hardware
 from lawful.limits import Limit, allowed, gather, spending
-from lawful.plan import NEAR, Plan, doubts, positive
+from lawful.plan import NEAR, Plan, doubts
 from lawful.surface import Surface, lowest, near_range, surface
 from lawful.uncertainty import Interval
 

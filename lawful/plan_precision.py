@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import Sample, exactly
-from lawful.belief import Belief, belief
+from lawful.belief import Belief, belief, positive
 from lawful.findings import Finding
 from lawful.laws.precision import kumar_precision, kumar_ptq, ouyang_qid
-from lawful.plan import NEAR, Plan, doubts, positive
+from lawful.plan import NEAR, Plan, doubts
 from lawful.surface import lowest, near_range
 from lawful.uncertainty import Interval
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import exactly
-from lawful.belief import Belief, belief
+from lawful.belief import Belief, belief, positive
 from lawful.findings import Finding
 from lawful.laws.precision import chen_p2
 from lawful.laws.sparse import clark_effective, clark_routed, frantar_sparsity, krajewski_moe, ludziejewski_moe
-from lawful.plan import NEAR, Plan, doubts, positive
+from lawful.plan import NEAR, Plan, doubts
 from lawful.surface import lowest, near_range
 from lawful.uncertainty import Interval
 

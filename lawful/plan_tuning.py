@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lawful.belief import positive
 from lawful.findings import Finding
 from lawful.laws.schedules import multi_power
 from lawful.laws.tuning import (
@@ -22,7 +23,7 @@ from lawful.laws.tuning import (
     steplaw_lr,
     zhang_critical_batch,
 )
-from lawful.plan import NEAR, Plan, positive
+from lawful.plan import NEAR, Plan
 from lawful.uncertainty import Interval
 
 # Quadratics of log loss in (log rate, log batch), fitted to the released runs within 1 % of the best in each of the 14
