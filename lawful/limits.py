@@ -23,7 +23,10 @@ from lawful.laws.inference_cost import sardana_cost
 
 _READ = Assumption(0.40, 0.20, 0.60, "share of peak reached on prompts in serving")
 _WRITTEN = Assumption(0.02, 0.005, 0.15, "share of peak reached on generated tokens in serving")
-_UNITS = {"flops": "FLOP", "days": "days", "money": "", "energy": "kWh", "carbon": "kg CO2e"}
+_WORDS = {
+    "flops": "{:.4g} FLOP", "days": "{:.4g} days", "money": "a cost of {:.4g}", "energy": "{:.4g} kWh",
+    "carbon": "{:.4g} kg CO2e", "max_tokens": "{:.4g} tokens",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Limit:
         return (factor * self.amount - b * N) / (a * N)
 
     def __str__(self) -> str:
-        return f"{self.name} {self.amount:.4g} {_UNITS.get(self.name, '')}".rstrip()
+        return _WORDS[self.name].format(self.amount)
 
 
 def spending(
