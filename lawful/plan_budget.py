@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lawful.belief import Belief, positive
+from lawful.describe import number
 from lawful.findings import Finding
 from lawful.plan import NEAR, Plan, doubts
 from lawful.plan_allocate import PER_TOKEN, SIZES, Split, crossing, split
@@ -42,7 +43,7 @@ def budget(
         *others_say.findings, *doubts(held, far, beyond),
     )  # fmt: skip
     return Plan(
-        question=f"{C:.4g} FLOP, C = 6 {way.size} D: which size, how many tokens?", answers=answers,
+        question=f"{number(C)} FLOP, C = 6 {way.size} D: which size, how many tokens?", answers=answers,
         near={} if lost else near(way, C), roads=others_say.answers, limits=bound, findings=found, source=held.source,
         distance=far, beyond=beyond, given={"flops": C},
     )  # fmt: skip
@@ -99,8 +100,8 @@ def binding(way: Split, C: float) -> tuple[str, ...]:
     if PER_TOKEN * N * D < C * (1 - 1e-9):
         spent = PER_TOKEN * N * D
         return (
-            f"The budget cannot be spent: {N:.4g} parameters on {D:.4g} tokens take {spent:.4g} FLOP, {spent / C:.2g} "
-            f"of it. Size and tokens both bind, at {100 * lost:.2g} % more loss than without limits.",
+            f"The budget cannot be spent: {number(N)} parameters on {number(D)} tokens take {number(spent)} FLOP, "
+            f"{spent / C:.2g} of it. Size and tokens both bind, at {100 * lost:.2g} % more loss than without limits.",
         )
     what = "tokens: the model is larger" if free < N else "the size: it is trained longer"
-    return (f"The limit that binds is on {what} than best ({free:.4g}), at {100 * lost:.2g} % more loss.",)
+    return (f"The limit that binds is on {what} than best ({number(free)}), at {100 * lost:.2g} % more loss.",)

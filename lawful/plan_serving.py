@@ -67,9 +67,7 @@ def speed(
         words.append("memory binds: no larger batch fits.")
     elif token_ms or first_token_ms:
         words.append("latency binds, or a larger batch is no cheaper.")
-    note = Finding(
-        "roofline", "note", "A roofline: no queues, scheduling or communication beyond the shares assumed."
-    )
+    note = Finding("roofline", "note", "A roofline: no queues, scheduling or communication beyond the shares assumed.")
     return Plan(
         f"serving {stored(model):.4g} parameters on {machine.count}x {machine.device.name}, {prompt} tokens in, "
         f"{generated} out",
