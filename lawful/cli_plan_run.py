@@ -56,6 +56,22 @@ def limits(
     show_plan(made, out, as_json)
 
 
+@plans.command(no_args_is_help=True)
+def overtraining(
+    source: Source, flops: Annotated[float, typer.Option(help="Training compute, FLOP.")], law: LawName = "chinchilla",
+    values: ValuesName = None,
+    ratios: Annotated[str, typer.Option(metavar="20,80,320", help="Tokens per parameter.")] = "20,40,80,160,320,640",
+    columns: Columns = None, where: Where = None, level: Level = 0.9, seed: Seed = 0, out: Out = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """What a smaller model on more tokens costs in loss and compute, and saves in serving."""
+    from lawful.plan_overtraining import overtraining as cost
+
+    held = _believed(source, law, values, columns, where)
+    made = cost(held, flops=flops, ratios=listed("--ratios", ratios), level=level, seed=seed)
+    show_plan(made, out, as_json)
+
+
 @plans.command()
 def hardware(
     what: Annotated[str | None, typer.Argument(metavar='"8x h100"', help="Devices; left out, all are listed.")] = None,

@@ -45,7 +45,10 @@ def test_size_agrees_with_the_plan(answers):
 
 
 def test_what_is_not_published_is_cannot_tell(answers):
-    assert answers["multimodal"].verdict.startswith("Cannot tell") and "aghajanyan_bimodal" in answers["multimodal"].verdict
+    assert (
+        answers["multimodal"].verdict.startswith("Cannot tell")
+        and "aghajanyan_bimodal" in answers["multimodal"].verdict
+    )
     betas = [v["beta"] for v in find("henighan_n_opt").values.values()]
     e = answers["multimodal"].numbers["exponent_of_N"]
     assert (e.lower, e.upper) == (min(betas), max(betas))

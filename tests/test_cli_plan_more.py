@@ -13,6 +13,7 @@ BESIROGLU = ["chinchilla", "--values", "besiroglu2024"]
 ASKED = {
     "limits": [*BESIROGLU, "--days", "14", "--hardware", "8x h100", "--money", "5000",
                "--assume", "price=2.2,utilisation=0.3:0.5"],
+    "overtraining": ["gadre", "--values", "gadre2024_c4", "--flops", "1e21"],
     "hardware": ["8x h100", "--flops", "1e22"],
     "serving": ["--params", "7e9", "--hardware", "l4", "--token-ms", "60"],
     "pareto": [*BESIROGLU, "--objectives", "loss,flops"],
@@ -87,7 +88,10 @@ def test_a_mixture_from_runs(tmp_path):
         (["hardware", "8x h100"], "give --flops"),
         (["serving", "--params", "1e9"], "give --params and --hardware"),
         (["pareto", *BESIROGLU, "--params", "x"], "write LOW:HIGH"),
-        (["filtering", *BESIROGLU, "--flops", "1", "--unique-tokens", "1", "--kept", "a", "--worth", "1"], "--kept: 'a'"),
+        (
+            ["filtering", *BESIROGLU, "--flops", "1", "--unique-tokens", "1", "--kept", "a", "--worth", "1"],
+            "--kept: 'a'",
+        ),
         (["attempts", "--model", "small:8e9"], "write NAME:PARAMS:ACC:K:COVERAGE"),
         (["experts", "--flops", "1e20", "--experts", "two"], "write whole numbers"),
         (["experts", "--flops", "1e20", "--values", "x"], "name the law with --believe"),

@@ -192,3 +192,22 @@ def test_money_counts_prompts_and_answers_apart():
     spent = spending(None, input_tokens=70.0, output_tokens=215.0, prices="sardana2024")
     dear = 2 * 4.407051282051283e-19 * (70 / 0.5 + 215 / 0.01)
     assert spent["money"][1][0] == pytest.approx(dear)
+
+
+def test_overtraining_against_gadres_closed_form():
+    from lawful.plan_overtraining import overtraining
+
+    law = find("gadre")
+    plan = overtraining(flops=1e21, ratios=[20, 320])
+    v = law.published("gadre2024_c4").values
+    assert plan["TPP"].estimate == pytest.approx((v["b"] / v["a"]) ** (1 / (2 * v["eta"])), rel=1e-6)
+    for row in plan.choices:
+        level = v["a"] * row["TPP"] ** v["eta"] + v["b"] * row["TPP"] ** -v["eta"]
+        assert row["L"].estimate == pytest.approx(v["E"] + level * 1e21 ** -v["eta"], rel=1e-9)
+        share = (2 * (v["a"] * v["b"]) ** 0.5 / level) ** (1 / v["eta"])  # compute of the best split for that loss
+        assert row["wasted"].estimate == pytest.approx(1 - share, abs=1e-6)
+    assert plan.choices[1]["serving"].estimate < 0.5 < plan.choices[0]["serving"].estimate
+    other = overtraining(("chinchilla", "besiroglu2024"), flops=1e21, ratios=[plan["TPP"].estimate])
+    assert other.choices[0]["excess"].estimate >= 0
+    with pytest.raises(ValueError, match="ratios is -1"):
+        overtraining(flops=1e21, ratios=[-1])
