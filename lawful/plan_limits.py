@@ -24,6 +24,9 @@ from lawful.findings import Finding
 from lawful.hardware import DRAWS, Hardware, assumption_findings, hardware
 from lawful.limits import Limit, allowed, gather, spending
 from lawful.plan import NEAR, Plan, doubts
+from lawful.plan_allocate import split
+from lawful.plan_budget import known
+from lawful.plan_roads import one_line
 from lawful.surface import Surface, lowest, near_range, surface
 from lawful.uncertainty import Interval
 
@@ -351,7 +354,14 @@ def _plan(
     rows: tuple[dict[str, Any], ...], limits: tuple[str, ...], asked: dict[str, Any], at: dict[str, float],
 ) -> Plan:  # fmt: skip
     far, beyond = problem.held.distance(**at)
-    notes = [*doubts(problem.held, far, beyond), *problem.surface.findings]
+    lost = (
+        one_line(split(problem.held, {}))
+        if problem.held.fit is not None and "U" not in problem.held.law.variables
+        else ()
+    )
+    found = {name: known(name, one, lost) for name, one in found.items()}
+    near = {} if lost else near
+    notes = [*lost, *doubts(problem.held, far, beyond), *problem.surface.findings]
     if problem.machine is not None:
         notes += assumption_findings(problem.machine)
     ratio = at["D"] / at[problem.surface.size]

@@ -206,8 +206,20 @@ def test_overtraining_against_gadres_closed_form():
         assert row["L"].estimate == pytest.approx(v["E"] + level * 1e21 ** -v["eta"], rel=1e-9)
         share = (2 * (v["a"] * v["b"]) ** 0.5 / level) ** (1 / v["eta"])  # compute of the best split for that loss
         assert row["wasted"].estimate == pytest.approx(1 - share, abs=1e-6)
-    assert plan.choices[1]["serving"].estimate < 0.5 < plan.choices[0]["serving"].estimate
+    assert plan.choices[1]["serving"].estimate < 0.2 < plan.choices[0]["serving"].estimate
     other = overtraining(("chinchilla", "besiroglu2024"), flops=1e21, ratios=[plan["TPP"].estimate])
     assert other.choices[0]["excess"].estimate >= 0
     with pytest.raises(ValueError, match="ratios is -1"):
         overtraining(flops=1e21, ratios=[-1])
+
+
+def test_runs_on_a_line_cannot_tell():
+    """Runs of 20 tokens per parameter alone say nothing of a split: the limits' plan says so too."""
+    N = np.geomspace(1e7, 1e9, 8)
+    true = dict(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
+    noise = np.exp(0.002 * np.random.default_rng(2).standard_normal(8))
+    runs = lawful.read({"params": N, "tokens": 20 * N, "loss": find("chinchilla")(N, 20 * N, **true) * noise})
+    fixed = {"E": 1.8172, "alpha": 0.3478, "beta": 0.3658}
+    plan = lawful.plan(lawful.fit("chinchilla", runs, fixed=fixed), flops=1e21, inference_tokens=1e9, draws=100)
+    assert plan["N"].verdict.startswith("cannot tell") and not plan.near
+    assert any(f.code == "not_identified" and f.severity == "error" for f in plan.findings)
