@@ -261,7 +261,7 @@ def test_a_count_prints_its_terms():
     ],
 )
 def test_cerebras_counts_most_like_hoffmann(layers, width, heads, tokens, flops):
-    """None meets the printed totals: Hoffmann's appendix F comes nearest, 6 to 13 % below; 6ND lies 14 to 44 % below."""
+    """None meets the printed totals: Hoffmann's appendix F comes nearest, 6 to 13 % below; 6ND lies 14 to 44 %."""
     shape = Shape(layers=layers, width=width, heads=heads, vocab=50257, context=2048)
     ratio = {c: training_flops(shape, tokens, c).total / flops for c in TRAINING_CONVENTIONS}
     assert max(ratio, key=lambda c: ratio[c]) == "hoffmann2022" and 0.87 < ratio["hoffmann2022"] < 0.95
