@@ -13,6 +13,7 @@ for finished models, without a formula; `serving` asks the fitted laws the same 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,31 @@ _SERVED = (16, 8, 6, 4, 3, 2)
 _FULL = 16
 
 
+@dataclass(frozen=True)
+class _Training:
+    """A budget of C FLOP in 16 bits; the size is given, or the best at each precision."""
+
+    C: float
+    params: float | None
+
+    def size(self, P: Any, v: Mapping[str, Any]) -> Any:
+        if self.params is not None:
+            return self.params + 0 * P
+        a, b = v["alpha"], v["beta"]
+        work = self.C * _FULL / (6 * P)
+        return (a * v["A"] * _effective(P, v) ** -a / (b * v["B"])) ** (1 / (a + b)) * work ** (b / (a + b))
+
+    def tokens(self, P: Any, v: Mapping[str, Any]) -> Any:
+        return self.C * _FULL / (6 * P * self.size(P, v))
+
+    def loss(self, P: Any, v: Mapping[str, Any]) -> Any:
+        return kumar_precision.function(self.size(P, v), self.tokens(P, v), P, P, P, **v)
+
+    def best(self, v: Mapping[str, Any], count: int | None) -> Any:
+        low = _BITS[0] if count is None else np.full(count, _BITS[0])
+        return lowest(lambda p: self.loss(p, v), low, _BITS[1])
+
+
 def training(
     source: Any = TRAIN, *, flops: float, bits: float | None = None, params: float | None = None, level: float = 0.9,
     seed: int = 0,
@@ -48,50 +74,30 @@ def training(
     C = positive("flops", flops)
     if bits is not None and not _BITS[0] <= bits <= _BITS[1]:
         raise ValueError(f"bits is {bits:g}; the law of training holds from {_BITS[0]:g} to {_BITS[1]:g} bits")
-    M = None if params is None else positive("params", params)
-
-    def size(P: Any, v: Mapping[str, Any]) -> Any:
-        if M is not None:
-            return M + 0 * P
-        shrink = _effective(P, v)
-        a, b = v["alpha"], v["beta"]
-        work = C * _FULL / (6 * P)
-        return (a * v["A"] * shrink**-a / (b * v["B"])) ** (1 / (a + b)) * work ** (b / (a + b))
-
-    def loss(P: Any, v: Mapping[str, Any]) -> Any:
-        N = size(P, v)
-        return kumar_precision.function(N, C * _FULL / (6 * P * N), P, P, P, **v)
-
-    def best(v: Mapping[str, Any], count: int | None) -> Any:
-        low = _BITS[0] if count is None else np.full(count, _BITS[0])
-        return (
-            np.asarray(bits + 0 * np.asarray(low)) if bits is not None else lowest(lambda p: loss(p, v), low, _BITS[1])
-        )
-
-    P = float(best(held.values, None))
-    drawn = best(held.draws, len(held)) if held.draws is not None else None
-    told = {"P_w": lambda v, p: p, "N": lambda v, p: size(p, v), "D": lambda v, p: C * _FULL / (6 * p * size(p, v)),
-            "L": lambda v, p: loss(p, v)}  # fmt: skip
-    found = {
-        n: held.of_draws(float(f(held.values, P)), None if drawn is None else f(held.draws, drawn) + 0 * drawn, level)
-        for n, f in told.items()
-    }
-    near = {}
-    if bits is None:
-        near["P_w"] = near_range(lambda p: loss(p, held.values), P, *_BITS, NEAR)
-    rows = [{"bits": p, **{n: held.of_draws(float(told[n](held.values, float(p))), _at(told[n], held, p), level)
-             for n in ("N", "D", "L")}} for p in sorted({*_FORMATS, round(P, 2)}, reverse=True)]  # fmt: skip
+    run = _Training(C, None if params is None else positive("params", params))
+    P = float(bits if bits is not None else run.best(held.values, None))
+    drawn = None
+    if held.draws is not None:
+        drawn = np.full(len(held), P) if bits is not None else run.best(held.draws, len(held))
+    told = {"N": run.size, "D": run.tokens, "L": run.loss}
+    found = {"P_w": held.of_draws(P, drawn, level)} | {n: _over(held, f, P, drawn, level) for n, f in told.items()}
+    rows = []
+    for p in sorted({*_FORMATS, round(P, 2)}, reverse=True):
+        same = None if held.draws is None else np.full(len(held), float(p))
+        rows.append({"bits": p, **{n: _over(held, f, float(p), same, level) for n, f in told.items()}})
     far, beyond = held.distance(N=found["N"].estimate, D=found["D"].estimate)
     notes = (*doubts(held, far, beyond), Finding("small", "warning", "The constants are those of models of 30M to 220M "
              "parameters and integer types; hardware offers 16, 8 and few other formats."))  # fmt: skip
     return Plan(
-        f"bits to train in for {C:.4g} FLOP in 16 bits, cost in proportion to bits", found, near, choices=tuple(rows),
-        findings=notes, source=held.source, distance=far, beyond=beyond, given={"flops": C},
+        f"bits to train in for {C:.4g} FLOP in 16 bits, cost in proportion to bits", found,
+        {} if bits is not None else {"P_w": near_range(lambda p: run.loss(p, held.values), P, *_BITS, NEAR)},
+        choices=tuple(rows), findings=notes, source=held.source, distance=far, beyond=beyond, given={"flops": C},
     )  # fmt: skip
 
 
-def _at(f: Any, held: Belief, p: float) -> np.ndarray | None:
-    return None if held.draws is None else f(held.draws, np.full(len(held), float(p)))
+def _over(held: Belief, f: Any, P: float, drawn: np.ndarray | None, level: float) -> Interval:
+    sample = None if drawn is None or held.draws is None else f(drawn, held.draws) + 0 * drawn
+    return held.of_draws(float(f(P, held.values)), sample, level)
 
 
 def _effective(P: Any, v: Mapping[str, Any]) -> Any:
@@ -101,6 +107,28 @@ def _effective(P: Any, v: Mapping[str, Any]) -> Any:
     for g, n in pairs:
         out = out * np.maximum(1 - np.exp(v[n] - P / v[g]), 1e-12)
     return out
+
+
+@dataclass(frozen=True)
+class _Serving:
+    """What is served: so many bits of room, or so many parameters; its tokens, given or in proportion to its size."""
+
+    held: Belief
+    extra: Belief
+    room: float | None
+    params: float | None
+    tokens: float | None
+    ratio: float
+
+    def model(self, P: Any) -> tuple[Any, Any]:
+        N = self.params + 0 * P if self.params is not None else (self.room or 0.0) / P
+        return N, self.tokens + 0 * N if self.tokens is not None else self.ratio * N
+
+    def added(self, P: Any, w: Mapping[str, Any]) -> Any:
+        return _added(self.extra, w, *self.model(P), P)
+
+    def loss(self, P: Any, v: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
+        return _plain(self.held, v, *self.model(P)) + self.added(P, w)
 
 
 def serving(
@@ -121,47 +149,40 @@ def serving(
     room = None if memory is None else positive("memory", memory) * 8
     M = None if params is None else positive("params", params)
     fixed = None if tokens is None else positive("tokens", tokens)
-    ratio = positive("tokens_per_parameter", tokens_per_parameter)
-
-    def model(P: Any) -> tuple[Any, Any]:
-        N = M + 0 * P if M is not None else room / P
-        return N, fixed + 0 * N if fixed is not None else ratio * N
-
-    def loss(P: Any, v: Mapping[str, Any], w: Mapping[str, Any]) -> Any:
-        N, D = model(P)
-        return _plain(held, v, N, D) + _added(extra, w, N, D, P)
-
-    def total(P: Any) -> Any:
-        return loss(np.asarray(P, float), held.values, extra.values)
-
-    samples = {P: _sample(held, extra, loss, P) for P in _SERVED}
+    case = _Serving(held, extra, room, M, fixed, positive("tokens_per_parameter", tokens_per_parameter))
+    rows, chosen = _served(case, level)
     made = held if held.draws is not None else extra
-    rows = []
-    for P, sample in samples.items():
-        N, D = model(float(P))
-        more = extra.of_draws(*extra.apply(lambda w, p=P, n=N, d=D: _added(extra, w, n, d, p)), level)
-        rows.append({"bits": P, "N": float(N), "D": float(D), "L": made.of_draws(*sample, level), "added": more})
     best = min(rows, key=lambda r: r["L"].estimate)
     near = [r["bits"] for r in rows if r["L"].estimate <= NEAR * best["L"].estimate]
-    drawn = [s for _, s in samples.values() if s is not None]
-    chosen = None if made.draws is None else np.array(_SERVED)[np.nanargmin(drawn, axis=0)].astype(float)
     found = {"P_post": made.of_draws(float(best["bits"]), chosen, level), "L": best["L"]}
     found["N"] = exactly(best["N"], level)
     if M is None:
-        at = float(lowest(total, 1.5, 16.0))
+        at = float(lowest(lambda P: case.loss(P, held.values, extra.values), 1.5, 16.0))
         found["P_bits"] = Interval(at, np.nan, np.nan, level, "none", "not rounded to a format")
     else:
         found["most_tokens"] = _most_tokens(held, extra, M, 4.0, level)
     far, beyond = extra.distance(**{"N": best["N"], "N_nonemb": best["N"], "D": best["D"]})
-    notes = [*doubts(extra, far, beyond)]
-    notes.append(Finding("method", "warning", "Other methods of quantising add another loss (these are GPTQ's and "
-                         "comparable); measure one model before you trust the level."))  # fmt: skip
+    note = Finding("method", "warning", "Other methods of quantising add another loss (these are GPTQ's and "
+                   "comparable); measure one model before you trust the level.")  # fmt: skip
     where = f"{memory:.4g} bytes" if memory is not None else f"{M:.4g} parameters"
     return Plan(
         f"bits to serve in, {where}", found, {"P_post": (float(min(near)), float(max(near)))}, choices=tuple(rows),
-        findings=tuple(notes), source=f"{held.source}; added: {extra.source}", distance=far, beyond=beyond,
-        given={"memory": memory, "params": M, "tokens": fixed},
+        findings=(*doubts(extra, far, beyond), note), source=f"{held.source}; added: {extra.source}", distance=far,
+        beyond=beyond, given={"memory": memory, "params": M, "tokens": fixed},
     )  # fmt: skip
+
+
+def _served(case: _Serving, level: float) -> tuple[list[dict[str, Any]], np.ndarray | None]:
+    """A row for each precision, and the best precision by draw."""
+    samples = {P: _sample(case, P) for P in _SERVED}
+    made = case.held if case.held.draws is not None else case.extra
+    rows = []
+    for P, sample in samples.items():
+        N, D = case.model(float(P))
+        more = case.extra.of_draws(*case.extra.apply(lambda w, p=P: case.added(p, w)), level)
+        rows.append({"bits": P, "N": float(N), "D": float(D), "L": made.of_draws(*sample, level), "added": more})
+    drawn = [s for _, s in samples.values() if s is not None]
+    return rows, np.array(_SERVED)[np.nanargmin(drawn, axis=0)].astype(float) if drawn else None
 
 
 def _plain(held: Belief, v: Mapping[str, Any], N: Any, D: Any) -> Any:
@@ -177,14 +198,15 @@ def _added(extra: Belief, w: Mapping[str, Any], N: Any, D: Any, P: Any) -> Any:
     return extra.law.function(N, D, P, **w)
 
 
-def _sample(held: Belief, extra: Belief, loss: Any, P: float) -> Sample:
-    """The loss in P bits, over the draws of whichever of the two has them."""
-    here = float(loss(P, held.values, extra.values))
-    if held.draws is None and extra.draws is None:
+def _sample(case: _Serving, P: float) -> Sample:
+    """The loss in P bits, over the draws of whichever of the two laws has them."""
+    both = (case.held, case.extra)
+    here = float(case.loss(float(P), *(x.values for x in both)))
+    if all(x.draws is None for x in both):
         return here, None
-    count = min(len(x) for x in (held, extra) if x.draws is not None)
-    v, w = (x.values if x.draws is None else {k: d[..., :count] for k, d in x.draws.items()} for x in (held, extra))
-    return here, np.asarray(loss(P, v, w)) + np.zeros(count)
+    count = min(len(x) for x in both if x.draws is not None)
+    v, w = (x.values if x.draws is None else {k: d[..., :count] for k, d in x.draws.items()} for x in both)
+    return here, np.asarray(case.loss(float(P), v, w)) + np.zeros(count)
 
 
 def _most_tokens(held: Belief, extra: Belief, N: float, P: float, level: float) -> Interval:

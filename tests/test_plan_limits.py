@@ -227,7 +227,7 @@ def test_runs_on_a_line_cannot_tell():
 
 @pytest.mark.slow
 def test_intervals_of_a_lifetime_plan_cover():
-    """90 % intervals of the best size and its loss, tokens served included, over 100 sets of 20 runs: 87 and 88 inside."""
+    """90 % intervals of the best size and its loss, tokens served included, over 100 sets of 20 runs: 87 inside."""
     true = dict(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
     asked = [dict(flops=C, inference_tokens=C / 1e10) for C in (1e20, 1e21)]
     truth = [lawful.plan(("chinchilla", true), **one) for one in asked]
