@@ -31,6 +31,9 @@ def limits(
     hardware: Machine = None, assume: Assumed = None,
     max_params: Annotated[float | None, typer.Option(help="The largest model allowed.")] = None,
     max_tokens: Annotated[float | None, typer.Option(help="The most training tokens.")] = None,
+    token_ms: Annotated[float | None, typer.Option(help="Milliseconds a token may take when serving.")] = None,
+    serve_on: Annotated[str | None, typer.Option(help="The device that answers; the weights must fit.")] = None,
+    serve_bits: Annotated[float, typer.Option(help="Bits of a weight when serving.")] = 16,
     unique_tokens: Annotated[float | None, typer.Option(help="Distinct tokens; more are repeats.")] = None,
     inference_tokens: Annotated[float | None, typer.Option(help="Tokens served over the model's life.")] = None,
     input_tokens: Annotated[float | None, typer.Option(help="Prompt tokens served.")] = None,
@@ -51,7 +54,8 @@ def limits(
         held, flops=flops, days=days, money=money, energy=energy, carbon=carbon, max_tokens=max_tokens,
         unique_tokens=unique_tokens, max_params=max_params, inference_tokens=inference_tokens or 0.0,
         input_tokens=input_tokens or 0.0, output_tokens=output_tokens or 0.0, hardware=hardware, prices=prices,
-        loss=loss, like=like, minimise=minimise, level=level, seed=seed, **ranges("--assume", assume),
+        loss=loss, like=like, minimise=minimise, token_ms=token_ms, serve_on=serve_on, serve_bits=serve_bits,
+        level=level, seed=seed, **ranges("--assume", assume),
     )  # fmt: skip
     show_plan(made, out, as_json)
 

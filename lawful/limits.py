@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import Assumption, Sample, propagate
-from lawful.hardware import DRAWS, Hardware, bill_samples
+from lawful.hardware import DRAWS, Hardware, bill_samples, hardware
 from lawful.laws.inference_cost import sardana_cost
+from lawful.roofline import largest_model
 
 _READ = Assumption(0.40, 0.20, 0.60, "share of peak reached on prompts in serving")
 _WRITTEN = Assumption(0.02, 0.005, 0.15, "share of peak reached on generated tokens in serving")
+LARGEST = 1e16  # parameters; what is searched where nothing caps the size
 _WORDS = {
     "flops": "{:.4g} FLOP", "days": "{:.4g} days", "money": "a cost of {:.4g}", "energy": "{:.4g} kWh",
     "carbon": "{:.4g} kg CO2e", "max_tokens": "{:.4g} tokens",
@@ -113,3 +115,41 @@ def allowed(limits: Sequence[Limit], N: Any, drawn: bool = False, factors: Seque
     """Tokens that all limits together allow N parameters."""
     factors = factors or [1.0] * len(limits)
     return np.min([np.broadcast_to(one.tokens(N, drawn, f), np.shape(N)) for one, f in zip(limits, factors)], axis=0)
+
+
+def ceiling(
+    given: dict[str, float], machine: Hardware | None, serve_on: Any, bits: float, count: int, seed: int
+) -> tuple[Sample, str]:
+    """The largest size, and which limit sets it: max_params, token_ms, the memory served from, or none."""
+    most: Sample = (LARGEST, None)
+    cap = ""
+    if "max_params" in given and given["max_params"] < most[0]:
+        most, cap = (given["max_params"], None), "max_params"
+    ms = given.get("token_ms")
+    if ms is None and serve_on is None:
+        return most, cap
+    if serve_on is None and machine is None:
+        raise ValueError(f"the limit token_ms={ms:g} needs serve_on, the device that answers, such as serve_on='l4'")
+    device = hardware(serve_on if serve_on is not None else machine.device)  # type: ignore[union-attr]
+    room, _ = largest_model(device, weight_bits=bits)
+    found = largest_model(device, token_ms=ms, weight_bits=bits, seed=seed, count=count)
+    name = "token_ms" if found[0] < room else f"memory of {device.count}x {device.device.name}"
+    if found[0] >= most[0]:
+        return most, cap
+    return (found[0], None if found[1] is None else np.minimum(found[1], most[0])), name
+
+
+def machine_for(named: Any, assumed: dict[str, Any]) -> Hardware | None:
+    """The hardware named, with what is assumed of it. Raises ValueError for an assumption it does not take."""
+    assumed = {k: v for k, v in assumed.items() if v is not None}
+    known = ("utilisation", "price", "power_share", "overhead", "carbon_intensity", "format", "count")
+    unknown = [k for k in assumed if k not in known]
+    if unknown:
+        raise ValueError(f"a plan knows no {unknown[0]!r}; of the hardware it takes {', '.join(known)}")
+    if named is None:
+        if assumed:
+            raise ValueError(f"{next(iter(assumed))} is given without hardware; say hardware='8x h100' or the like")
+        return None
+    if "carbon_intensity" in assumed:
+        assumed["carbon"] = assumed.pop("carbon_intensity")
+    return hardware(named, **assumed)

@@ -90,8 +90,9 @@ class Plan:
 
 
 _LIMITS = (
-    "hardware days money energy carbon unique_tokens inference_tokens input_tokens output_tokens prices like".split()
-)
+    "hardware days money energy carbon unique_tokens inference_tokens input_tokens output_tokens prices like "
+    "token_ms serve_on"
+).split()
 # The first row whose keyword is asked for answers: what is more special stands first.
 _QUESTIONS = (
     *((word, "plan_limits", "limited") for word in _LIMITS),

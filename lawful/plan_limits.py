@@ -21,8 +21,8 @@ import numpy as np
 from lawful.assumptions import Sample, interval
 from lawful.belief import Belief, positive
 from lawful.findings import Finding
-from lawful.hardware import DRAWS, Hardware, assumption_findings, hardware
-from lawful.limits import Limit, allowed, gather, spending
+from lawful.hardware import DRAWS, Hardware, assumption_findings
+from lawful.limits import Limit, allowed, ceiling, gather, machine_for, spending
 from lawful.plan import NEAR, Plan, doubts
 from lawful.plan_allocate import split
 from lawful.plan_budget import known
@@ -31,7 +31,7 @@ from lawful.surface import Surface, lowest, near_range, surface
 from lawful.uncertainty import Interval
 
 _BUDGETS = ("flops", "days", "money", "energy", "carbon")
-_SMALLEST, _LARGEST = np.log(1e3), np.log(1e16)
+_SMALLEST = np.log(1e3)
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,25 @@ class _Problem:
     surface: Surface
     limits: Sequence[Limit]
     spent: dict[str, tuple[Sample, Sample]]
-    largest: float
+    largest: Sample
+    cap: str
     machine: Hardware | None
     level: float
 
     @property
     def top(self) -> float:
-        return float(np.log(self.largest))
+        """The log of the largest size allowed."""
+        return float(np.log(self.largest[0]))
+
+    @property
+    def tops(self) -> Any:
+        """`top`, by draw where the cap is uncertain."""
+        return np.log(self.largest[0] if self.largest[1] is None else self.largest[1])
 
     @property
     def drawn(self) -> bool:
-        sources = (x for one in self.spent.values() for x in one)
-        return self.held.draws is not None or any(x[1] is not None for x in sources)
+        sources = [x for one in self.spent.values() for x in one]
+        return self.held.draws is not None or any(x[1] is not None for x in [*sources, self.largest])
 
     @property
     def count(self) -> int:
@@ -83,7 +90,7 @@ def limited(
     unique_tokens: float | None = None, max_params: float | None = None, inference_tokens: float = 0.0,
     input_tokens: float = 0.0, output_tokens: float = 0.0, hardware: Any = None, prices: Any = None,
     loss: float | None = None, like: float | None = None, minimise: str | None = None, level: float = 0.9,
-    seed: int = 0, **assumed: Any,
+    token_ms: float | None = None, serve_on: Any = None, serve_bits: float = 16, seed: int = 0, **assumed: Any,
 ) -> Plan:  # fmt: skip
     """The best model under the limits given; or, with ``loss`` or ``like``, the cheapest that is good enough.
 
@@ -91,57 +98,38 @@ def limited(
     those of the whole life. max_tokens: a cap on training tokens. unique_tokens: how many are distinct; more
     are repeats. max_params: a cap on size. inference_tokens (or input_tokens and output_tokens, which cost differently
     in money): tokens served over the life. hardware: such as "8x h100"; prices: of `sardana_cost`. minimise: with a
-    loss, "flops" or "money". assumed: utilisation, price, power_share, overhead, carbon_intensity and
-    format of the hardware.
+    loss, "flops" or "money". token_ms: milliseconds a token may take on serve_on (default one device of the hardware)
+    with weights of serve_bits; serve_on alone asks that the weights fit. assumed: utilisation, price, power_share,
+    overhead, carbon_intensity and format of the hardware.
 
     Raises ValueError where nothing limits the run, or the limits leave no model, saying which binds.
     """
-    machine = _machine(hardware, assumed)
+    machine = machine_for(hardware, assumed)
     served = dict(inference_tokens=inference_tokens, input_tokens=input_tokens, output_tokens=output_tokens)
     for name, value in served.items():
         if not 0 <= value < np.inf:
             raise ValueError(f"{name} is {value!r}; it must be 0 or a positive number")
     amounts = {"flops": flops, "days": days, "money": money, "energy": energy, "carbon": carbon}
     amounts = {n: None if a is None else positive(n, a) for n, a in amounts.items()}
-    caps = {
-        "max_tokens": max_tokens,
-        "unique_tokens": unique_tokens,
-        "max_params": max_params,
-        "loss": loss,
-        "like": like,
-    }
+    caps = {"max_tokens": max_tokens, "unique_tokens": unique_tokens, "max_params": max_params, "loss": loss,
+            "like": like, "token_ms": token_ms}  # fmt: skip
     given = {n: positive(n, a) for n, a in caps.items() if a is not None}
     spent = spending(machine, **served, prices=prices, count=len(held) or DRAWS, seed=seed)
     limits = gather(spent, amounts, max_tokens=given.get("max_tokens"))
     form = surface(held, given.get("unique_tokens"))
-    top = min(given.get("max_params", np.inf), float(np.exp(_LARGEST)))
-    problem = _Problem(held, form, limits, spent, top, machine, level)
+    most, cap = ceiling(given, machine, serve_on, serve_bits, len(held) or DRAWS, seed)
+    problem = _Problem(held, form, limits, spent, most, cap, machine, level)
     asked = {n: a for n, a in {**amounts, **given, **served}.items() if a}
     if loss is not None or like is not None:
         return _cheapest(problem, given, minimise, asked)
     if not any(one.name in _BUDGETS for one in limits):
-        _closed(problem, given)
+        _closed(problem)
     return _best(problem, asked)
 
 
-def _machine(named: Any, assumed: dict[str, Any]) -> Hardware | None:
-    assumed = {k: v for k, v in assumed.items() if v is not None}
-    known = ("utilisation", "price", "power_share", "overhead", "carbon_intensity", "format", "count")
-    unknown = [k for k in assumed if k not in known]
-    if unknown:
-        raise ValueError(f"a plan knows no {unknown[0]!r}; of the hardware it takes {', '.join(known)}")
-    if named is None:
-        if assumed:
-            raise ValueError(f"{next(iter(assumed))} is given without hardware; say hardware='8x h100' or the like")
-        return None
-    if "carbon_intensity" in assumed:
-        assumed["carbon"] = assumed.pop("carbon_intensity")
-    return hardware(named, **assumed)
-
-
-def _closed(problem: _Problem, given: dict[str, float]) -> None:
+def _closed(problem: _Problem) -> None:
     """Without a budget of work, a cap on tokens and one on size still leave a best model: the largest, seen once."""
-    if not (problem.limits and "max_params" in given):
+    if not (problem.limits and problem.cap):
         raise ValueError(
             f"nothing limits the run: give one of {', '.join(_BUDGETS)}, or both max_tokens and max_params; "
             "without them the best model is the largest"
@@ -156,7 +144,7 @@ def _best(problem: _Problem, asked: dict[str, Any]) -> Plan:
     N, D = float(np.exp(x)), float(allowed(problem.limits, np.exp(x)))
     sizes = tokens = losses = None
     if problem.drawn:
-        xs = lowest(lambda z: problem.loss(z, True), np.full(problem.count, _SMALLEST), problem.top)
+        xs = lowest(lambda z: problem.loss(z, True), np.full(problem.count, _SMALLEST), problem.tops)
         sizes, tokens = np.exp(xs), allowed(problem.limits, np.exp(xs), True)
         losses = problem.loss(xs, True)
     found = _answers(problem, (N, sizes), (D, tokens), (float(problem.loss(x)), losses))
@@ -236,7 +224,7 @@ def _least_cost(problem: _Problem, unit: str, target: Any, drawn: bool) -> tuple
             return a * N * problem.surface.tokens_for(v, N, target) + b * N
 
     low = np.full(problem.count, _SMALLEST) if drawn else _SMALLEST
-    x = lowest(cost, low, problem.top)
+    x = lowest(cost, low, problem.tops if drawn else problem.top)
     return np.exp(x), problem.surface.tokens_for(v, np.exp(x), target), cost(x)
 
 
@@ -300,7 +288,7 @@ def _which_binds(problem: _Problem, x: float, sizes: Any) -> tuple[tuple[dict[st
         if row["binds"] or row["binds_share"] > 0.05
     )
     if x > problem.top - 1e-3:
-        words = (f"max_params binds: the best size lies above {problem.largest:.4g}.", *words)
+        words = (f"{problem.cap} binds: the best size lies above {problem.largest[0]:.4g}.", *words)
     return tuple(rows), words
 
 
@@ -341,11 +329,11 @@ def _nothing_fits(problem: _Problem) -> str:
 
 
 def _unreachable(problem: _Problem, target: float) -> str:
-    floor = float(problem.surface.loss(problem.held.values, problem.largest, 1e30))
-    capped = problem.largest < np.exp(_LARGEST) * 0.99
+    floor = float(problem.surface.loss(problem.held.values, problem.largest[0], 1e30))
     data = f" with {problem.surface.unique:.3g} unique tokens" if np.isfinite(problem.surface.unique) else ""
-    if capped:
-        return f"max_params binds: {problem.largest:.4g} parameters{data} reach {floor:.4g} at best, not {target:.4g}"
+    if problem.cap:
+        best = f"{problem.largest[0]:.4g} parameters{data} reach {floor:.4g} at best"
+        return f"{problem.cap} binds: {best}, not {target:.4g}"
     return f"loss {target:.4g} is out of reach: {problem.held.source}{data} does not fall below {floor:.4g} at any size"
 
 

@@ -96,7 +96,7 @@ def serve(
 
 def largest_model(
     machine: str | Hardware, *, token_ms: float | None = None, memory: bool = True, weight_bits: float = 16,
-    bandwidth: Any = None, seed: int = 0,
+    bandwidth: Any = None, seed: int = 0, count: int = DRAWS,
 ) -> Sample:  # fmt: skip
     """Parameters of the largest dense model that a batch of one can be served from: by memory, and by milliseconds.
 
@@ -107,7 +107,7 @@ def largest_model(
     if token_ms is None:
         return room, None
     share = assumed("bandwidth", bandwidth, BANDWIDTH)
-    drawn = None if share.exact else share.draws(DRAWS, np.random.default_rng([seed, 78]))
+    drawn = None if share.exact else share.draws(count, np.random.default_rng([seed, 78]))
     return propagate(
         lambda s: np.minimum(room, token_ms / 1e3 * _rate(machine) * s * 8 / weight_bits), (share.value, drawn)
     )

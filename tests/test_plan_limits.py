@@ -243,3 +243,22 @@ def test_intervals_of_a_lifetime_plan_cover():
             for j, name in enumerate(("N", "L")):
                 inside[i, j] += made[name].lower <= truth[i][name].estimate <= made[name].upper
     assert (inside >= 84).all() and (inside <= 96).all()
+
+
+def test_latency_and_memory_cap_the_size():
+    free = lawful.plan(("chinchilla", "besiroglu2024"), flops=1e22, inference_tokens=1.0)
+    quick = lawful.plan(("chinchilla", "besiroglu2024"), flops=1e22, token_ms=20, serve_on="l4")
+    assert quick["N"].estimate == pytest.approx(0.020 * 300e9 * 0.65 / 2, rel=1e-3)
+    assert quick["N"].estimate < free["N"].estimate
+    assert quick["N"].lower < quick["N"].estimate < quick["N"].upper  # the share of bandwidth is assumed
+    assert quick.limits[0].startswith("token_ms binds")
+    small = lawful.plan(("chinchilla", "besiroglu2024"), flops=1e22, serve_on="t4", serve_bits=32)
+    assert small["N"].estimate == pytest.approx(0.8 * 16e9 / 4, rel=1e-3) and small.limits[0].startswith(
+        "memory of 1x t4"
+    )
+    wide = lawful.plan(("chinchilla", "besiroglu2024"), flops=1e18, token_ms=100, serve_on="h100")
+    assert not any("token_ms" in text for text in wide.limits)
+    with pytest.raises(ValueError, match="token_ms binds: .* reach .* at best"):
+        lawful.plan(("chinchilla", "besiroglu2024"), loss=1.9, token_ms=1, serve_on="l4")
+    with pytest.raises(ValueError, match="token_ms=20 needs serve_on"):
+        lawful.plan(("chinchilla", "besiroglu2024"), flops=1e20, token_ms=20)
