@@ -350,6 +350,9 @@ def _plan(
     found = {name: known(name, one, lost) for name, one in found.items()}
     near = {} if lost else near
     notes = [*lost, *doubts(problem.held, far, beyond), *problem.surface.findings]
+    if problem.held.draws is None and problem.drawn:
+        text = "The intervals hold what is assumed of machines and prices alone, not how far the law may be off."
+        notes.append(Finding("assumptions_alone", "warning", text))
     if problem.machine is not None:
         notes += assumption_findings(problem.machine)
     ratio = at["D"] / at[problem.surface.size]

@@ -104,6 +104,7 @@ def test_which_limit_binds():
 def test_assumptions_alone_give_an_interval():
     plan = lawful.plan(("chinchilla", "besiroglu2024"), days=10, hardware="rtx4090")
     assert plan["N"].lower < plan["N"].estimate < plan["N"].upper and plan["N"].verdict == "assumptions alone"
+    assert "not how far the law may be off" in str(plan)
     low, high = plan.near["N"]
     assert low < plan["N"].estimate < high
     exact = lawful.plan(
