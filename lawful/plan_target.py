@@ -22,7 +22,7 @@ from lawful.plan_roads import one_line
 from lawful.uncertainty import Interval
 
 _LEAST, _MOST = 1e9, 1e36  # FLOP; beyond it a budget counts as infinite
-_HALVINGS = (40, 26)  # of a law with a closed form for the best split, and of one without
+_HALVINGS = (40, 22)  # of a law with a closed form for the best split, and of one without
 CHANCES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 
 
