@@ -30,7 +30,7 @@ def test_a_fixed_size_moves_the_bits():
 
 
 def test_bits_to_serve_in():
-    """Published: four bits are best at any memory (Dettmers and Zettlemoyer 2023); here while data are not plenty."""
+    """Published: four bits are best at any memory (Dettmers and Zettlemoyer 2023); by this law up to 8e9 bytes."""
     for memory in (1e9, 2e9, 8e9):
         plan = serving(memory=memory)
         assert plan["P_post"].estimate == 4
