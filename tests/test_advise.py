@@ -79,9 +79,9 @@ def test_a_fit_of_ones_own_is_used():
 
 
 def test_it_is_quick():
-    start = time.perf_counter()
+    start = time.process_time()
     advise(flops=3e20)
-    assert time.perf_counter() - start < 2.0  # eight plans and more
+    assert time.process_time() - start < 2.0  # eight plans and more
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ def built(plan, **more):
 @pytest.mark.parametrize("N", [6e7, 1.25e8, 1e9, 7e9, 7e10])
 def test_shapes_can_be_built(N):
     architecture(params=1e8)  # imports
-    start = time.perf_counter()
+    start = time.process_time()
     plan = architecture(params=N)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     shape = built(plan, tied=N < 1e9)
     assert parameters(shape).total == plan["N"].estimate == pytest.approx(N, rel=0.031)
     assert shape.width % (64 if N < 1e9 else 128) == 0 and shape.ffn_width % 64 == 0

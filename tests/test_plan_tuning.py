@@ -71,9 +71,9 @@ def test_what_limits_is_said():
 
 def test_schedules():
     schedule(steps=2000)
-    start = time.perf_counter()
+    start = time.process_time()
     plan = schedule(steps=24000)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     rows = {r["schedule"]: r for r in plan.choices}
     cosine = _rates(24000, 480, 3e-4, 1.0, "cosine")
     for name in multi_power.values:
