@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lawful.assumptions import Assumption, Sample, propagate
+from lawful.findings import Finding
 from lawful.hardware import DRAWS, Hardware, bill_samples, hardware
 from lawful.laws.inference_cost import sardana_cost
 from lawful.roofline import largest_model
@@ -91,6 +92,14 @@ def _serving_money(machine: Hardware, read: float, written: float, count: int, s
     return propagate(lambda p, r, w: 2 * p / 3600 / peak * (read / r + written / w), hour, *shares)
 
 
+def serving_note(spent: Mapping[str, tuple[Sample, Sample]]) -> tuple[Finding, ...]:
+    """What was assumed of serving, where its money was counted on hardware."""
+    if "days" not in spent or not spent["money"][1][0]:
+        return ()
+    text = f"Assumed for serving on the same devices: {_READ} of peak on prompts, {_WRITTEN} on generated tokens."
+    return (Finding("assumed", "note", text, remedy="Give prices instead, or plan the serving by itself."),)
+
+
 def gather(
     spent: Mapping[str, tuple[Sample, Sample]], amounts: Mapping[str, float | None], *, max_tokens: float | None = None
 ) -> list[Limit]:
@@ -144,6 +153,8 @@ def machine_for(named: Any, assumed: dict[str, Any]) -> Hardware | None:
     assumed = {k: v for k, v in assumed.items() if v is not None}
     known = ("utilisation", "price", "power_share", "overhead", "carbon_intensity", "format", "count")
     unknown = [k for k in assumed if k not in known]
+    if unknown and unknown[0] in ("accuracy", "task"):
+        raise ValueError("limits are planned with a loss: ask plan(..., accuracy=..., task=...) alone for it first")
     if unknown:
         raise ValueError(f"a plan knows no {unknown[0]!r}; of the hardware it takes {', '.join(known)}")
     if named is None:

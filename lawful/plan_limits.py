@@ -22,7 +22,7 @@ from lawful.assumptions import Sample, interval
 from lawful.belief import Belief, positive
 from lawful.findings import Finding
 from lawful.hardware import DRAWS, Hardware, assumption_findings
-from lawful.limits import Limit, allowed, ceiling, gather, machine_for, spending
+from lawful.limits import Limit, allowed, ceiling, gather, machine_for, serving_note, spending
 from lawful.plan import NEAR, Plan, doubts
 from lawful.plan_allocate import split
 from lawful.plan_budget import known
@@ -354,7 +354,7 @@ def _plan(
         text = "The intervals hold what is assumed of machines and prices alone, not how far the law may be off."
         notes.append(Finding("assumptions_alone", "warning", text))
     if problem.machine is not None:
-        notes += assumption_findings(problem.machine)
+        notes += [*assumption_findings(problem.machine), *serving_note(problem.spent)]
     ratio = at["D"] / at[problem.surface.size]
     if ratio > 200:
         message = f"{ratio:.3g} tokens per parameter: laws fitted near 20 overrate more data so far out."

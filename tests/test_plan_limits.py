@@ -157,6 +157,7 @@ def test_small_plans_and_laptops():
         (dict(unique_tokens=1e9), "nothing limits the run"),
         (dict(days=-1, hardware="m1"), "days is -1"),
         (dict(days=1, hardware="m1", utilization=0.3), "knows no 'utilization'"),
+        (dict(days=1, hardware="m1", accuracy=0.5), "limits are planned with a loss"),
         (dict(flops=1e20, inference_tokens=-1), "inference_tokens is -1"),
         (dict(loss=2.2, like=1e9), "not both"),
         (dict(like=1e9, minimise="days"), "minimise is 'days'"),
@@ -187,6 +188,12 @@ def test_lowest_finds_minima_elementwise():
     at = np.array([0.3, -2.0, 5.0])
     assert lowest(lambda x: (x - at) ** 2, np.full(3, -10.0), 10.0) == pytest.approx(at, abs=1e-6)
     assert float(lowest(lambda x: np.where(x < 1, np.inf, x), -5.0, 9.0)) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_serving_on_hardware_says_what_it_assumes():
+    plan = lawful.plan(SARDANA, like=7e9, input_tokens=1e11, output_tokens=1e10, hardware="8x a100")
+    assert plan["N"].estimate < 7e9 and any("on generated tokens" in f.message for f in plan.findings)
+    assert "least_money" in plan.answers and plan["money"].lower < plan["money"].upper
 
 
 def test_money_counts_prompts_and_answers_apart():
