@@ -131,14 +131,14 @@ def _best(rows: list[_Curve], budget: float, check: Verifier, level: float) -> P
             f"flops_per_question binds: one sample of the cheapest candidate takes {cheapest:.3g} FLOP, the budget is "
             f"{budget:.3g}"
         )
-    table, scored = [], []
+    scored = []
     for r in rows:
         i = int(np.searchsorted(r.cost, budget, side="right")) - 1
         if i >= 0:
             i = int(np.argmax(r.accuracy[: i + 1]))
             one = _interval((float(r.accuracy[i]), None if r.drawn is None else r.drawn[:, i]), level)
-            table.append(_row(r, i, one))
             scored.append((float(r.accuracy[i]), r, i, one))
+    table = _ranked(scored)
     real = [s for s in scored if s[1].how in ("vote", "best_of")] or scored
     _, r, i, one = max(real, key=lambda s: s[0])
     inside = r.accuracy >= r.accuracy[i] / 1.005
@@ -148,6 +148,20 @@ def _best(rows: list[_Curve], budget: float, check: Verifier, level: float) -> P
     near = {n: (float(np.min(x[inside])), float(np.max(x[inside]))) for n, x in (("k", r.counts), ("C_inf", r.cost))}
     question = f"{budget:.4g} FLOP a question: {r.who.name} by {r.how}, {r.counts[i]:.0f} samples"
     return _plan(question, found, near, table, check, [c.who for c in rows], {"flops_per_question": budget})
+
+
+def _ranked(scored: list[tuple[float, _Curve, int, Interval]]) -> list[dict[str, Any]]:
+    """A row for each model and strategy; best: the share of the draws in which its model is the better one by it."""
+    rows = []
+    for _, r, i, one in scored:
+        row = _row(r, i, one)
+        rivals = [(s.drawn, j) for _, s, j, _ in scored if s.how == r.how and s is not r]
+        if r.drawn is not None and rivals and all(d is not None for d, _ in rivals):
+            count = min(len(r.drawn), *(len(d) for d, _ in rivals if d is not None))
+            others = np.max([d[:count, j] for d, j in rivals if d is not None], axis=0)
+            row["best"] = float(np.mean(r.drawn[:count, i] > others))
+        rows.append(row)
+    return rows
 
 
 def _wu(budget: float, level: float) -> dict[str, Interval]:

@@ -89,6 +89,11 @@ def test_intervals_come_from_resampled_problems():
     known = from_counts(rng.binomial(8, rng.beta(0.4, 1.6, 100)), 8)
     plan = attempts([Candidate("m", 1e9, known)], flops_per_question=1e14)
     assert plan["accuracy"].lower < plan["accuracy"].estimate < plan["accuracy"].upper
+    other = from_counts(rng.binomial(8, rng.beta(0.5, 1.4, 100)), 8, seed=1)
+    both = attempts([Candidate("m", 1e9, known), Candidate("n", 1e9, other)], flops_per_question=1e14)
+    for how in ("coverage", "vote"):
+        shares = [row["best"] for row in both.choices if row["strategy"] == how]
+        assert sum(shares) == pytest.approx(1.0) and shares[1] > 0.5
     told = attempts([Candidate("m", 1e9, SWE)], flops_per_question=1e14)
     assert told["accuracy"].verdict == "published without interval"
 
