@@ -11,12 +11,16 @@ from typing import Annotated
 import typer
 
 from lawful.cli_compare import compare, posterior
+from lawful import cli_plan_data, cli_plan_model, cli_plan_run
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
 from lawful.cli_plan import named, plans
 from lawful.cli_study import study
 from lawful.cli_train import train
 from lawful.cli_validate import validate
+
+# Imported for their commands, which join `lawful plan`.
+_QUESTIONS = (cli_plan_run, cli_plan_model, cli_plan_data)
 
 app = typer.Typer(
     name="lawful",

@@ -3,6 +3,7 @@
     plan(fit, flops=1e21)                         # a budget: size, tokens, loss
     plan(fit, loss=2.2)                           # a target: the budget that reaches it
     plan(("chinchilla", "besiroglu2024"), flops=5.76e23)
+    plan(fit, days=14, hardware="8x h100", unique_tokens=2e11, inference_tokens=1e12)      # limits combine
 
 `plan` asks the function that answers the question: each is a function of a `Belief` and what was asked, and makes a
 `Plan`. A best point is worth little where a wide range is as good: `Plan.near` is the range in which the loss stays
@@ -88,8 +89,13 @@ class Plan:
         return describe_plan(self)
 
 
+_LIMITS = (
+    "hardware days money energy carbon unique_tokens inference_tokens input_tokens output_tokens prices like "
+    "token_ms serve_on"
+).split()
 # The first row whose keyword is asked for answers: what is more special stands first.
 _QUESTIONS = (
+    *((word, "plan_limits", "limited") for word in _LIMITS),
     ("loss", "plan_target", "target"),
     ("accuracy", "plan_target", "target"),
     ("flops", "plan_budget", "budget"),

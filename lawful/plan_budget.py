@@ -34,7 +34,7 @@ def budget(
     way = split(held, others, max_params, max_tokens)
     bound = binding(way, C)
     lost = one_line(way)
-    answers = {name: _known(name, one, lost) for name, one in allocation(way, C, level).items()}
+    answers = {name: known(name, one, lost) for name, one in allocation(way, C, level).items()}
     N, D = answers[way.size].estimate, answers["D"].estimate
     others_say = Roads({}, {}, ()) if bound or lost else roads(way, C, level, seed=seed)
     far, beyond = held.distance(**{way.size: N, "D": D})
@@ -62,7 +62,7 @@ def allocation(way: Split, C: float, level: float) -> dict[str, Interval]:
     return {name: way.held.interval(f, level) for name, f in told.items()}
 
 
-def _known(name: str, one: Interval, lost: tuple[Finding, ...]) -> Interval:
+def known(name: str, one: Interval, lost: tuple[Finding, ...]) -> Interval:
     """An interval that says nothing carries that verdict: the runs do not tell a split, or it is too wide."""
     if lost and name in (*SIZES, "D", "TPP"):
         return replace(one, verdict="cannot tell: the runs do not say how to split a budget")

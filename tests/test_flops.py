@@ -246,3 +246,23 @@ def test_a_count_prints_its_terms():
     assert printed.splitlines()[0] == "FLOP, kaplan2020"
     assert "scores" in printed and "embedding" not in printed
     assert np.isclose(float(printed.split()[-1]), float(training_flops(GPT2, 1, "kaplan2020")), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layers, width, heads, tokens, flops",  # published: Cerebras-GPT model card, FLOP of pre-training to two digits
+    [
+        (10, 768, 12, 2.22e9, 2.6e18),
+        (14, 1088, 17, 5.12e9, 1.3e19),
+        (18, 1536, 12, 11.8e9, 6.1e19),
+        (24, 2048, 16, 26.3e9, 2.8e20),
+        (32, 2560, 32, 53.0e9, 1.1e21),
+        (32, 4096, 32, 133e9, 6.3e21),
+        (40, 5120, 40, 257e9, 2.3e22),
+    ],
+)
+def test_cerebras_counts_most_like_hoffmann(layers, width, heads, tokens, flops):
+    """None meets the printed totals: Hoffmann's appendix F comes nearest, 6 to 13 % below; 6ND lies 14 to 44 %."""
+    shape = Shape(layers=layers, width=width, heads=heads, vocab=50257, context=2048)
+    ratio = {c: training_flops(shape, tokens, c).total / flops for c in TRAINING_CONVENTIONS}
+    assert max(ratio, key=lambda c: ratio[c]) == "hoffmann2022" and 0.87 < ratio["hoffmann2022"] < 0.95
+    assert 0.56 < ratio["6ND"] < 0.87

@@ -20,6 +20,7 @@ from lawful.pages_tables import cell, index, literature, quantities
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WRITTEN = ("index", "guide", "intervals", "laws-of-your-own", "validate")
 WRITTEN = ("index", "guide", "intervals", "plan", "laws-of-your-own")
+WRITTEN = ("index", "guide", "intervals", "plan", "laws-of-your-own", "decisions")
 
 
 def svgs(text: str) -> list[ElementTree.Element]:
