@@ -32,6 +32,8 @@ _PUBLIC = {
     "intervals": "uncertainty",
     "law": "law",
     "load_fit": "fitfile",
+    "loss_at": "decisions",
+    "next_runs": "next_runs",
     "location": "law",
     "offset": "law",
     "plan": "plan",
@@ -41,8 +43,10 @@ _PUBLIC = {
     "save": "fitfile",
     "scale": "law",
     "share": "law",
+    "size_at": "decisions",
     "values": "law",
     "width": "law",
+    "winner_at": "decisions",
 }
 
 __all__ = sorted(_PUBLIC)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,0 +1,291 @@
+"""Which runs to make next: those that shrink the interval of a decision most for their FLOP, and when to stop.
+
+    made = next_runs(fit, size_at(1e22), flops=1e20)     # up to 1e20 FLOP of runs, to know the best size at 1e22
+    print(made)                                          # the runs, the interval now and afterwards, or "stop"
+    next_runs({"A": fit_a, "B": fit_b}, winner_at(1e22), flops=1e20)
+
+Ladders and IsoFLOP grids are set beside a design made for the decision from the law's information. Other laws that fit
+the runs nearly as well take part with their Akaike weights (`rivals`), so that runs which would tell the laws apart
+count. Intervals here are linear in the parameters; the refit on the finished runs has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lawful.candidates import Candidates, Cost, Limits, candidates_for, cost_of, limits_for
+from lawful.decisions import RATIO, Decision, best_size, both_scales, near_optimal
+from lawful.designs import chosen, isoflops, ladder, random_design
+from lawful.findings import Finding
+from lawful.fit import Fit
+from lawful.fit import fit as fit_law
+from lawful.information import Outlook, name_of, outlook, paired
+from lawful.next_words import reason_for, width
+from lawful.shapes import Shape
+from lawful.uncertainty import Interval
+
+_RIVALS: tuple[tuple[str, Mapping[str, float]], ...] = (
+    ("chinchilla", {}),
+    ("chinchilla", {"E": 0.0}),
+    ("xlstm", {}),
+    ("kaplan_nd", {}),
+)
+_RANDOM = 20  # random designs, for comparison
+RANDOM = "random (median of 20)"
+METHOD = "linear, laws averaged"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run to make. recipe: where there are two. flops: its cost. shape: where one was asked for."""
+
+    N: float
+    D: float
+    flops: float
+    recipe: str = ""
+    seed: int = 0
+    shape: Shape | None = None
+
+
+@dataclass(frozen=True)
+class Design:
+    """A set of runs and what it would leave: FLOP in all, number of runs, the decision's interval afterwards."""
+
+    name: str
+    flops: float
+    runs: int
+    after: Interval
+
+
+@dataclass(frozen=True, repr=False)
+class NextRuns:
+    """What to run next for a decision, or why to stop.
+
+    runs: cheapest first; empty where ``stop``. before, after: the decision's interval now and when they are done, in
+    parameters (size), nats (loss), or as loss of A over loss of B (winner). probability: that A wins (winner only).
+    designs: what was compared; ``name``: which of them the runs are. laws: name -> weight. reason: one sentence.
+    """
+
+    decision: Decision
+    runs: tuple[Run, ...]
+    before: Interval
+    after: Interval
+    designs: tuple[Design, ...]
+    name: str
+    stop: bool
+    reason: str
+    laws: Mapping[str, float]
+    limits: Limits
+    findings: tuple[Finding, ...] = ()
+    probability: float | None = None
+
+    @property
+    def flops(self) -> float:
+        return sum(run.flops for run in self.runs)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __str__(self) -> str:
+        from lawful.next_words import describe_next
+
+        return describe_next(self)
+
+
+def next_runs(
+    fit: Fit | Mapping[str, Fit], decision: Decision, flops: float, *, laws: Sequence[Fit] | None = None,
+    run_flops: float | None = None, N: tuple[float, float] | None = None, D: tuple[float, float] | None = None,
+    ratio: tuple[float, float] | None = None, most: int = 40, repeats: int = 1, like: Shape | None = None,
+    cost: Cost | None = None, criterion: str = "decision", level: float = 0.9, worth: float = 0.1,
+    sigma: float | None = None, seed: int = 0,
+) -> NextRuns:  # fmt: skip
+    """Propose runs for a decision within a budget.
+
+    fit: of a law of size and tokens (or compute alone); two by name for `winner_at`. decision: `size_at`, `loss_at`,
+    `winner_at`. flops, run_flops: in total and for one run. N, D, ratio: (least, most) of size, tokens, and tokens per
+    parameter. most, repeats: runs in total, and at one place. like: a shape to resemble, so that sizes can be built.
+    cost: FLOP of runs from N and D (default 6 N D). laws: other fits of the same runs to average over (default: what
+    `rivals` finds; an empty list for none). criterion: "decision" (c-optimal) or "law" (D-optimal).
+    worth: by what share the interval must shrink for runs to be proposed. sigma: noise of a run in log loss (default:
+    as estimated).
+
+    Raises ValueError for limits that leave no run, and for a decision that the fits cannot answer.
+    """
+    fits = _named(fit, decision)
+    if criterion not in ("decision", "law"):
+        raise ValueError(f"criterion is {criterion!r}; allowed: 'decision' (c-optimal), 'law' (D-optimal)")
+    if not (0 < level < 1 and 0 <= worth < 1):
+        raise ValueError(f"level is {level} and worth {worth}; both are shares, such as 0.9 and 0.1")
+    limits = limits_for(
+        list(fits.values()), flops, run_flops=run_flops, N=N, D=D, ratio=ratio, most=most, repeats=repeats
+    )
+    first = next(iter(fits.values()))
+    axis = 0.0 if both_scales(first) else RATIO
+    menu = candidates_for(limits, len(fits), like=like, cost=cost, one_axis=axis)
+    menu, standard = _with_standard(menu, limits, first, len(fits), axis, cost)
+    families = [[f, *(rivals(f) if laws is None else laws)] for f in fits.values()]
+    known = _outlook(families, decision, menu, sigma)
+    enough = enough_for(first, decision, level)
+    rows = {"for this decision" if criterion == "decision" else "for the law": chosen(
+        known, menu, limits, criterion, enough if criterion == "decision" else lambda _: False
+    )}  # fmt: skip
+    rows |= standard if criterion == "decision" else {}
+    rng = np.random.default_rng(seed)
+    drawn = sorted((random_design(rng, menu, limits) for _ in range(_RANDOM)), key=lambda one: known.after(one).spread)
+    rows[RANDOM] = drawn[_RANDOM // 2]
+    return _result(fits, decision, known, menu, limits, rows, level, worth, seed, enough)
+
+
+def rivals(fit: Fit) -> list[Fit]:
+    """Other laws fitted to the runs of a fit: Chinchilla's with and without E, with a common power, and Kaplan's.
+
+    Those that cannot be fitted (more parameters than runs) or have no best size are left out; `weights_of` then weighs
+    the rest by how well they fit.
+    """
+    if not both_scales(fit) or fit.points.group is not None:
+        return []
+    size = next(v for v in fit.law.variables if v in ("N", "N_nonemb") or fit.points.columns[v] == "params")
+    tokens = next(v for v in fit.law.variables if v != size)
+    table = {"size": fit.points.X[size], "tokens": fit.points.X[tokens], "loss": fit.points.y}
+    out = []
+    for law, fixed in _RIVALS:
+        if (law, dict(fixed)) == (fit.law.name, dict(fit.settings.fixed)):
+            continue
+        variable = "N_nonemb" if law == "kaplan_nd" else "N"
+        where = {variable: "size", "D": "tokens"}
+        try:
+            made = fit_law(
+                law, table, target="loss", variables=where, fixed=fixed, objective=fit.objective, seed=fit.settings.seed
+            )
+            assert isinstance(made, Fit)
+            best_size(made, float(np.max(6 * table["size"] * table["tokens"])))
+        except ValueError:
+            continue
+        out.append(replace(made, points=replace(made.points, w=fit.points.w)))
+    return out
+
+
+def _named(fit: Fit | Mapping[str, Fit], decision: Decision) -> dict[str, Fit]:
+    fits = {"": fit} if isinstance(fit, Fit) else dict(fit)
+    wanted = 2 if decision.kind == "winner" else 1
+    if len(fits) != wanted or not all(isinstance(f, Fit) for f in fits.values()):
+        raise ValueError(
+            f"deciding on the {decision} takes {'one fit' if wanted == 1 else 'two fits by name, {name: fit}'}, "
+            f"not {len(fits)}"
+        )
+    return fits
+
+
+def _outlook(families: list[list[Fit]], decision: Decision, menu: Candidates, sigma: float | None) -> Outlook:
+    parts = [outlook(laws, decision, menu.N, menu.D, sigma) for laws in families]
+    return parts[0] if len(parts) == 1 else paired(parts[0], parts[1], menu.recipe == 1)
+
+
+def _with_standard(
+    menu: Candidates, limits: Limits, fit: Fit, recipes: int, axis: float, cost: Cost | None
+) -> tuple[Candidates, dict[str, list[int]]]:
+    """The menu with the runs of ladders and IsoFLOP grids, and which they are by the design's name."""
+    share = replace(limits, flops=limits.flops / recipes)
+    drawn = {f"ladder of {k} sizes": ladder(share, axis or RATIO, k) for k in (4, 6)}
+    for k in () if axis else (1, 2):
+        try:
+            drawn[f"IsoFLOP, 5 sizes at {k} budget{'s' * (k > 1)}"] = isoflops(share, lambda C: best_size(fit, C), k)
+        except ValueError:  # the law has no best size at these budgets
+            continue
+    places: dict[str, list[int]] = {}
+    for name, (N, D) in drawn.items():
+        if menu.shapes:  # the nearest size that can be built
+            built = np.array(sorted(menu.shapes))
+            N = built[np.abs(np.log(built[:, None] / N)).argmin(0)]
+        price = cost_of(N, D, cost)
+        if len(N) * recipes > limits.most or not (price.sum() <= share.flops * 1.05 and _allowed(limits, N, D, price)):
+            continue
+        for code in range(recipes):
+            places[name] = [*places.get(name, []), *range(len(menu), len(menu) + len(N))]
+            menu = menu.plus(N, D, price, np.full(len(N), code))
+    return menu, places
+
+
+def _allowed(limits: Limits, N: np.ndarray, D: np.ndarray, price: np.ndarray) -> bool:
+    pairs = ((N, limits.N), (D, limits.D), (D / N, limits.ratio), (price, (0.0, limits.run_flops)))
+    return all(low * 0.999 <= x.min() and x.max() <= high * 1.001 for x, (low, high) in pairs)
+
+
+def enough_for(fit: Fit, decision: Decision, level: float) -> Callable[[Outlook], bool]:
+    """Whether the decision is known well enough, as a test of what is known: see `Decision.tolerance`."""
+    if decision.kind == "winner":
+        return lambda known: min(known.below_zero, 1 - known.below_zero) <= decision.tolerance
+    if decision.kind == "loss":
+        return lambda known: known.half_width(level) <= np.log1p(decision.tolerance)
+    assert decision.flops is not None
+    low, high = np.log(near_optimal(fit, decision.flops, decision.tolerance))
+
+    def inside(known: Outlook) -> bool:
+        half = known.half_width(level)
+        return bool(low <= known.expected - half and known.expected + half <= high)
+
+    return inside
+
+
+def _interval(known: Outlook, level: float) -> Interval:
+    half = known.half_width(level)
+    with np.errstate(over="ignore"):
+        estimate, lower, upper = (float(np.exp(known.expected + d)) for d in (0.0, -half, half))
+    return Interval(estimate, lower, upper, level, METHOD)
+
+
+def _result(
+    fits: Mapping[str, Fit], decision: Decision, known: Outlook, menu: Candidates, limits: Limits,
+    rows: Mapping[str, list[int]], level: float, worth: float, seed: int, enough: Callable[[Outlook], bool],
+) -> NextRuns:  # fmt: skip
+    before = _interval(known, level)
+    left = {name: known.after(one) for name, one in rows.items()}
+    designs = tuple(
+        Design(name, float(menu.cost[one].sum()), len(one), _interval(left[name], level)) for name, one in rows.items()
+    )
+    best = next(iter(rows))  # the design for this decision, unless a standard one is better, or as good for less
+    if not enough(left[best]):
+        best = min((name for name in rows if name != RANDOM), key=lambda name: left[name].half_width(level))
+    after = _interval(left[best], level)
+    done = enough(known)
+    useless = not rows[best] or width(after) > (1 - worth) * width(before)
+    stop = done or useless
+    reason = reason_for(decision, before, after, done, useless, enough(left[best]), limits.flops, worth, known, fits)
+    runs = () if stop else _runs(menu, rows[best], list(fits), seed)
+    chance = known.below_zero if decision.kind == "winner" else None
+    return NextRuns(
+        decision, runs, before, before if stop else after, designs, "" if stop else best, stop, reason,
+        dict(known.laws), limits, _doubts(fits, known), chance,
+    )  # fmt: skip
+
+
+def _runs(menu: Candidates, taken: Sequence[int], labels: Sequence[str], seed: int) -> tuple[Run, ...]:
+    made: dict[tuple[str, float, float], int] = {}
+    out = []
+    for i in sorted(taken, key=lambda i: (menu.cost[i], menu.recipe[i], menu.N[i])):
+        place = str(labels[int(menu.recipe[i])]), float(menu.N[i]), float(menu.D[i])
+        made[place] = made.get(place, -1) + 1
+        shape = menu.shapes.get(place[1])
+        out.append(Run(place[1], place[2], float(menu.cost[i]), place[0], seed + made[place], shape))
+    return tuple(out)
+
+
+def _doubts(fits: Mapping[str, Fit], known: Outlook) -> tuple[Finding, ...]:
+    out = []
+    if known.dof < 5:
+        out.append(Finding(
+            "few_dof", "warning", f"The noise is estimated from {known.dof} degrees of freedom only.",
+            (), "Give sigma= if the noise of a run is known, or plan repeats.",
+        ))  # fmt: skip
+    for label, one in fits.items():
+        share = dict(known.laws).get(name_of(one), 0.0)
+        if share < 0.5:
+            name = f"{label}: {one.law.name}" if label else one.law.name
+            out.append(Finding(
+                "other_laws", "warning", f"Other laws fit these runs better than {name}, which has weight {share:.2f}.",
+                (), "See the weights; the interval now holds the disagreement between laws.",
+            ))  # fmt: skip
+    return tuple(out)
