@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.bootstrap import METHODS, bootstrap, few_runs
+from lawful.bootstrap import METHODS, Draws, bootstrap, few_runs
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.law import Law
@@ -72,9 +72,14 @@ class Belief:
         return self.of_draws(*self.apply(f), level)
 
     def of_draws(self, estimate: float, sample: np.ndarray | None, level: float = 0.9) -> Interval:
-        """The interval of a number of which ``sample`` (draws,) holds the draws; nan ends where there are none."""
+        """The interval of a number of which ``sample`` (draws,) holds the draws; nan ends where there are none.
+
+        Infinite draws (a budget that is never enough) are numbers like others; failed ones, nan, count at both ends.
+        """
         if sample is None:
             return Interval(estimate, np.nan, np.nan, level, "none", self.verdict or UNKNOWN)
+        if np.isinf(sample).any():
+            return _with_infinite(estimate, np.asarray(sample), level, self.method)
         lower, upper, is_open = percentiles(np.asarray(sample), level, estimate)
         if self.method == "cluster" and self.fit is not None:
             lower, upper = _stretch(estimate, lower, upper, few_runs(self.fit, level))
@@ -170,8 +175,10 @@ def _of_fit(fit: Fit, method: str, draws: int, group: str | None, seed: int) -> 
     if chosen == "sandwich":
         sample, note = _normal(fit, draws, seed), f"{draws} normal draws from the robust covariance"
     elif chosen in METHODS:
-        made = bootstrap(fit, chosen, draws, seed)
+        made = bootstrap(fit, chosen, draws, seed, quick=True)
         sample, note = made.values, made.sentence().rstrip(".")
+        if chosen == "parametric" and not fit.objective.binomial:
+            sample = _with_unknown_sigma(fit, made, seed)
     else:
         raise ValueError(f"method {method!r} is unknown; allowed: auto, sandwich, {', '.join(METHODS)}")
     label = _group_of(fit, group)
@@ -216,6 +223,19 @@ def _columns(fit: Fit, sample: np.ndarray, label: str) -> dict[str, np.ndarray]:
     return out
 
 
+def _with_unknown_sigma(fit: Fit, made: Draws, seed: int) -> np.ndarray:
+    """Draws (draws, p) moved away from the optimum by sqrt(dof / chi2), as the noise was drawn with an estimated sigma.
+
+    In the search's space, where the law is nearly linear: normal draws become t draws with n - p degrees of freedom.
+    """
+    if fit.dof <= 0:
+        return np.full_like(made.values, np.nan)
+    scale = np.sqrt(fit.dof / np.random.default_rng([seed, 1]).chisquare(fit.dof, len(made)))
+    sample = fit.model.natural(fit.theta + (made.theta - fit.theta) * scale[:, None])
+    sample[~np.isfinite(made.F)] = np.nan
+    return sample
+
+
 def _normal(fit: Fit, draws: int, seed: int) -> np.ndarray:
     """Normal draws (draws, p) in the search's space, where amplitudes are centred logs, by the robust covariance."""
     from lawful.spread import slot_slopes
@@ -228,6 +248,19 @@ def _normal(fit: Fit, draws: int, seed: int) -> np.ndarray:
     return fit.model.natural(theta)
 
 
+def _with_infinite(estimate: float, sample: np.ndarray, level: float, method: str) -> Interval:
+    """Ends by rank, so that an infinite draw can be one."""
+    known = np.sort(sample[~np.isnan(sample)])
+    tail, lost = (1 - level) / 2, 1 - len(known) / len(sample)
+    low, high = tail - lost, 1 - tail + lost
+    if low <= 0:
+        return Interval(estimate, -np.inf, np.inf, level, method, "cannot tell: no limit")
+    lower, upper = (float(np.quantile(known, q, method="inverted_cdf")) for q in (low, high))
+    sides = [side for end, side in ((lower, "below"), (upper, "above")) if np.isinf(end)]
+    verdict = {0: "", 1: f"cannot tell: no limit {''.join(sides)}", 2: "cannot tell: no limit either side"}[len(sides)]
+    return Interval(estimate, lower, upper, level, method, verdict)
+
+
 def _stretch(estimate: float, lower: float, upper: float, factor: float) -> tuple[float, float]:
     """Ends moved away from the estimate by a factor, on the log scale for positive numbers."""
     if not np.isfinite(factor):
@@ -235,3 +268,14 @@ def _stretch(estimate: float, lower: float, upper: float, factor: float) -> tupl
     if min(estimate, lower) > 0:
         return estimate * (lower / estimate) ** factor, estimate * (upper / estimate) ** factor
     return estimate + factor * (lower - estimate), estimate + factor * (upper - estimate)
+
+
+def positive(name: str, value: Any) -> float:
+    """A number asked for, checked: finite and above 0. Raises ValueError naming it."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21") from None
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21")
+    return number

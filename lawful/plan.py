@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from lawful.belief import Belief, belief
 from lawful.findings import Finding
 from lawful.uncertainty import Interval
@@ -30,8 +28,8 @@ NEAR = 1.005  # a choice whose loss is at most so many times the best is as good
 class Plan:
     """An answer to a question about training.
 
-    question: in words. answers: symbol -> `Interval` (N, D, C, L, TPP, ...). near: symbol -> the lowest and highest value
-    among the choices whose loss is within 0.5 % of the best. roads: other routes to the same answers, by name.
+    question: in words. answers: symbol -> `Interval` (N, D, C, L, TPP, ...). near: symbol -> the lowest and highest
+    value among the choices whose loss is within 0.5 % of the best. roads: other routes to the same answers, by name.
     choices: a table of options, such as the points of a Pareto front, one mapping per row. limits: which limits bind, a
     sentence each. findings: what is doubtful. source: what is believed. distance: decades beyond the data, of the
     variable ``beyond``. given: the numbers that were asked for, by name.
@@ -118,17 +116,6 @@ def plan(source: Any, *, level: float = 0.9, draws: int = 1000, seed: int = 0, *
 
 def _taken(asked: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: asked.pop(name) for name in names if name in asked}
-
-
-def positive(name: str, value: Any) -> float:
-    """A number asked for, checked: finite and above 0. Raises ValueError naming it."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21") from None
-    if not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{name} is {value!r}; it must be a positive number, such as 1e21")
-    return number
 
 
 def doubts(held: Belief, far: float, beyond: str) -> tuple[Finding, ...]:

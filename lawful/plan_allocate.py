@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.belief import Belief
+from lawful.belief import Belief, positive
 from lawful.quantities import did_you_mean
 
 SIZES = ("N", "N_nonemb", "N_act", "N_nonzero", "N_nv", "N_act_nonemb")
@@ -22,11 +22,15 @@ _GRID, _ZOOM, _ZOOMS = 97, 17, 7
 
 @dataclass(frozen=True)
 class Split:
-    """How one law splits a budget. size: its variable for parameters. others: its further variables, held fixed."""
+    """How one law splits a budget. size: its variable for parameters. others: its further variables, held fixed.
+    max_params, max_tokens: limits; where one binds, the other takes the budget, and where both do, budget is left over.
+    """
 
     held: Belief
     size: str
     others: Mapping[str, float]
+    max_params: float = np.inf
+    max_tokens: float = np.inf
 
     def loss(self, v: Mapping[str, Any], N: Any, D: Any) -> Any:
         """The law at sizes and tokens, with values or draws v."""
@@ -38,17 +42,26 @@ class Split:
             return law.function(*(given[x] for x in law.variables), **{p: v[p] for p in law.parameter_names})
 
     def best(self, C: Any, v: Mapping[str, Any]) -> Any:
-        """The size that makes the loss smallest on C = 6 N D."""
-        law, others = self.held.law, {k: x for k, x in self.others.items()}
+        """The size that makes the loss smallest on C = 6 N D, within the limits."""
+        return np.minimum(np.maximum(self.free(C, v), C / (PER_TOKEN * self.max_tokens)), self.max_params)
+
+    def tokens(self, C: Any, v: Mapping[str, Any]) -> Any:
+        """The tokens that belong to `best`."""
+        with np.errstate(all="ignore"):
+            return np.minimum(C / (PER_TOKEN * self.best(C, v)), self.max_tokens)
+
+    def free(self, C: Any, v: Mapping[str, Any]) -> Any:
+        """`best` without limits."""
+        law = self.held.law
         with np.errstate(all="ignore"):
             if self.size in law.optimum:
-                return law.optimum[self.size](C, v, **others)
+                return law.optimum[self.size](C, v, **self.others)
             if "TPP" in law.optimum:
-                return np.sqrt(C / (PER_TOKEN * law.optimum["TPP"](C, v, **others)))
+                return np.sqrt(C / (PER_TOKEN * law.optimum["TPP"](C, v, **self.others)))
         return self.searched(C, v)
 
     def searched(self, C: Any, v: Mapping[str, Any]) -> Any:
-        """`best` without the closed form: a grid on log N from 1 to C / 6, zoomed in."""
+        """`free` without the closed form: a grid on log N from 1 to C / 6, zoomed in."""
         C = np.asarray(C, float)
         span = np.log(C / PER_TOKEN)
 
@@ -59,11 +72,17 @@ class Split:
         return np.exp(lowest(f, np.zeros_like(span), span))
 
     def lowest_loss(self, C: Any, v: Mapping[str, Any]) -> Any:
-        N = self.best(C, v)
-        return self.loss(v, N, C / (PER_TOKEN * N))
+        """The loss of the best size and its tokens."""
+        return self.loss(v, self.best(C, v), self.tokens(C, v))
+
+    @property
+    def limited(self) -> bool:
+        return np.isfinite(self.max_params) or np.isfinite(self.max_tokens)
 
 
-def split(held: Belief, others: Mapping[str, Any]) -> Split:
+def split(
+    held: Belief, others: Mapping[str, Any], max_params: float | None = None, max_tokens: float | None = None
+) -> Split:
     """How the law of a belief splits a budget; ``others`` are the values of its further variables.
 
     Raises ValueError where the law has no size and tokens to split a budget between, or a variable is missing.
@@ -88,7 +107,10 @@ def split(held: Belief, others: Mapping[str, Any]) -> Split:
     missing = [x for x in wanted if x not in others]
     if missing:
         raise ValueError(f"law {law.name} needs {', '.join(missing)} too: give {missing[0]}=")
-    return Split(held, size, {k: float(others[k]) for k in wanted})
+    most = [
+        np.inf if x is None else positive(k, x) for k, x in (("max_params", max_params), ("max_tokens", max_tokens))
+    ]
+    return Split(held, size, {k: positive(k, others[k]) for k in wanted}, *most)
 
 
 def lowest(f: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -38,7 +38,10 @@ def meaning(name: str) -> str:
 
 
 def cells(one: Interval) -> tuple[str, str]:
-    """An estimate and its interval as text; an interval that nobody has is a dash."""
+    """An estimate and its interval as text; an interval that nobody has is a dash, an infinite estimate is none."""
+    if np.isinf(one.estimate):
+        lower = number(one.lower) if np.isfinite(one.lower) else ""
+        return "none", f"{lower} to none" if lower else "-"
     if np.isnan([one.lower, one.upper]).all():
         return number(one.estimate), "-"
     return interval_cells(one)
@@ -60,7 +63,7 @@ def _roads(plan: Plan) -> list[str]:
     if not plan.roads:
         return []
     names = [n for n in plan.answers if any(n in road for road in plan.roads.values())]
-    rows = [("by", *names)]
+    rows = [("other roads", *names)]
     for road, answers in plan.roads.items():
         held = (" ".join(_short(answers[n])) if n in answers else "" for n in names)
         rows.append((road, *held))
@@ -86,4 +89,6 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
         return str(value)
     if hasattr(value, "estimate"):
         return " ".join(_short(value))
-    return str(value) if isinstance(value, int | np.integer) and abs(value) < 1e6 else number(float(value))
+    if isinstance(value, int | np.integer) and abs(value) < 1e6:
+        return str(value)
+    return "none" if np.isinf(value) else number(float(value))

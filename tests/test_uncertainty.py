@@ -112,6 +112,16 @@ def test_cluster_bootstrap_is_wider_for_clustered_points():
     assert by_run["alpha"].upper - by_run["alpha"].lower > 1.8 * (by_point["alpha"].upper - by_point["alpha"].lower)
 
 
+@pytest.mark.parametrize("method", ["pairs", "parametric", "wild"])
+def test_a_quick_bootstrap_gives_the_same_draws(method):
+    rng = np.random.default_rng(2)
+    N = np.geomspace(1e7, 1e10, 14)
+    fit = lawful.fit("power_law_constant", {"N": N, "loss": 1.8 + 20 * N**-0.2 * np.exp(0.01 * rng.standard_normal(14))})
+    full, quick = (bootstrap(fit, method, 100, quick=q) for q in (False, True))
+    assert quick.F == pytest.approx(full.F, rel=1e-6)
+    assert np.quantile(quick.values, 0.9, axis=0) == pytest.approx(np.quantile(full.values, 0.9, axis=0), rel=1e-3)
+
+
 def test_a_profile_needs_a_likelihood_and_a_known_name():
     fit = lawful.fit("power_law", {"N": NOMINAL, "loss": CARD}, objective="log_huber")
     with pytest.raises(ValueError, match="use a bootstrap"):
