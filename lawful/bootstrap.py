@@ -80,7 +80,7 @@ def bootstrap(
         raise ValueError("the cluster bootstrap needs runs with several points each: read the table with run=COLUMN")
     rng = np.random.default_rng(seed)
     problems, degenerate = _resample(fit, method, draws, rng)
-    theta, F = _quick(fit, problems) if quick else refit(fit, problems)
+    theta, F = refit_quickly(fit, problems) if quick else refit(fit, problems)
     failed = ~np.isfinite(F)
     named = fit.model.natural(theta)
     named[failed] = np.nan
@@ -195,7 +195,7 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     return theta, F
 
 
-def _quick(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+def refit_quickly(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     """`refit` from the fit's optimum alone; everything in full where that fails a check on every 25th problem."""
     P = problems.count
     start = np.repeat(fit.theta[None], P, 0)

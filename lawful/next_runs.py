@@ -67,6 +67,7 @@ class NextRuns:
     runs: cheapest first; empty where ``stop``. before, after: the decision's interval now and when they are done, in
     parameters (size), nats (loss), or as loss of A over loss of B (winner). probability: that A wins (winner only).
     designs: what was compared; ``name``: which of them the runs are. laws: name -> weight. reason: one sentence.
+    path: the interval after none, one, two, ... of the runs in their order. recipes: whose losses the winner compares.
     """
 
     decision: Decision
@@ -79,8 +80,10 @@ class NextRuns:
     reason: str
     laws: Mapping[str, float]
     limits: Limits
+    path: tuple[Interval, ...] = ()
     findings: tuple[Finding, ...] = ()
     probability: float | None = None
+    recipes: tuple[str, ...] = ()
 
     @property
     def flops(self) -> float:
@@ -254,18 +257,20 @@ def _result(
     useless = not rows[best] or width(after) > (1 - worth) * width(before)
     stop = done or useless
     reason = reason_for(decision, before, after, done, useless, enough(left[best]), limits.flops, worth, known, fits)
-    runs = () if stop else _runs(menu, rows[best], list(fits), seed)
+    taken = sorted(rows[best], key=lambda i: (menu.cost[i], menu.recipe[i], menu.N[i]))
+    runs = () if stop else _runs(menu, taken, list(fits), seed)
+    path = tuple(_interval(known.after(taken[:i]), level) for i in range(len(runs) + 1))
     chance = known.below_zero if decision.kind == "winner" else None
     return NextRuns(
         decision, runs, before, before if stop else after, designs, "" if stop else best, stop, reason,
-        dict(known.laws), limits, _doubts(fits, known), chance,
+        dict(known.laws), limits, path, _doubts(fits, known), chance, tuple(fits) if len(fits) > 1 else (),
     )  # fmt: skip
 
 
 def _runs(menu: Candidates, taken: Sequence[int], labels: Sequence[str], seed: int) -> tuple[Run, ...]:
     made: dict[tuple[str, float, float], int] = {}
     out = []
-    for i in sorted(taken, key=lambda i: (menu.cost[i], menu.recipe[i], menu.N[i])):
+    for i in taken:
         place = str(labels[int(menu.recipe[i])]), float(menu.N[i]), float(menu.D[i])
         made[place] = made.get(place, -1) + 1
         shape = menu.shapes.get(place[1])

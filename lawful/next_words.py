@@ -58,11 +58,13 @@ def _known(decision: Decision, before: Interval, known: Outlook, fits: Mapping[s
 def describe_next(made: NextRuns) -> str:
     """The whole answer: reason, interval before and after, runs, designs, laws, doubts."""
     lines = [made.reason, "", f"{made.decision}, {made.before.level:.0%} interval ({made.before.method})"]
+    if made.recipes:
+        lines.append(f"  loss of {made.recipes[0]} over loss of {made.recipes[1]}")
     lines.append(f"  now         {made.before}")
     if not made.stop:
         lines.append(f"  afterwards  {made.after}  (same estimate assumed)")
     if made.probability is not None:
-        lines.append(f"  the first recipe has the lower loss with probability {made.probability:.3f}")
+        lines.append(f"  {made.recipes[0]} has the lower loss with probability {made.probability:.3f}")
     if made.runs:
         lines += ["", f"{len(made.runs)} runs, {made.flops:.3g} FLOP in all", *_runs_table(made)]
     lines += ["", *_designs_table(made)]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lawful.bootstrap import bootstrap, refit
+from lawful.bootstrap import bootstrap, refit_quickly
 from lawful.fit import Fit
 from lawful.solve import Problems
 
@@ -81,7 +81,7 @@ def drawn(fits: Sequence[Fit], shared: Shared | None, draws: int, rng: np.random
                 noise[:, shared.index[k]] = joint[:, :, k]
             noise /= np.sqrt(fit.points.w)
             y = fit.fitted * np.exp(noise) if fit.objective.log else fit.fitted + noise
-            theta, F = refit(fit, Problems(fit.problems.X, y, np.broadcast_to(fit.problems.W, y.shape)))
+            theta, F = refit_quickly(fit, Problems(fit.problems.X, y, np.broadcast_to(fit.problems.W, y.shape)))
         out.append(np.where(np.isfinite(F)[:, None], theta, np.nan))
     return out
 

@@ -51,6 +51,9 @@ def _pair(made: Recipes, a: str, b: str, scales: list[float]) -> list[str]:
         p, m = made.probability(a, b, flops), made.multiplier(a, b, flops)
         lines.append(f"  at {flops:.3g} FLOP: {verdict(a, b, p)}")
         lines.append(f"    {b} needs {m} times the compute of {a}")
-    cross = made.crossing(a, b)
-    lines.append(f"  crossing: {cross.verdict or cross}")
+    low, high = made.seen
+    for start, end in ((low, min(high, made.target)), (high, made.target)):
+        if start < end:
+            cross = made.crossing(a, b, end, start=start)
+            lines.append(f"  {cross.verdict}" if cross.verdict else f"  the curves cross at {cross} FLOP")
     return lines

@@ -39,6 +39,7 @@ class Recipes:
 
     seen: the least and the most compute of the runs. target: the compute that was asked about. correlation: of the
     recipes' noise at the same places, nan where the designs do not match. laws: law -> weight.
+    points: name -> compute and loss of each run.
     """
 
     names: tuple[str, ...]
@@ -49,6 +50,7 @@ class Recipes:
     target: float
     correlation: float
     laws: Mapping[str, float]
+    points: Mapping[str, tuple[np.ndarray, np.ndarray]]
     findings: tuple[Finding, ...] = ()
 
     def loss(self, name: str, flops: float, level: float = 0.9) -> Interval:
@@ -84,14 +86,20 @@ class Recipes:
         sample = _reached(x, np.log(self.draws[b]), np.log(self.draws[a]) @ at)
         return _interval(float(estimate), sample, level)
 
-    def crossing(self, a: str, b: str, flops: float | None = None, level: float = 0.9) -> Interval:
-        """The first compute at which the curves cross, from the smallest run up to ``flops`` (default: the target).
+    def crossing(
+        self, a: str, b: str, flops: float | None = None, level: float = 0.9, *, start: float | None = None
+    ) -> Interval:
+        """The first compute at which the curves cross, from ``start`` (default: the smallest run) up to ``flops``
+        (default: the target).
 
         An open end and "cannot tell" where draws do not cross; "do not cross" where hardly any does.
         """
-        high = self.target if flops is None else flops
-        self._weights(high)
-        inside = (self.flops >= self.seen[0] * 0.999) & (self.flops <= high * 1.001)
+        low, high = self.seen[0] if start is None else start, self.target if flops is None else flops
+        for end in (low, high):
+            self._weights(end)
+        if not low < high:
+            raise ValueError(f"start is {low:.3g}; it must be below flops, {high:.3g}")
+        inside = (self.flops >= low * 0.999) & (self.flops <= high * 1.001)
         x = np.log(self.flops[inside])
         sample = np.exp(_first_crossing(x, self._difference(a, b)[:, inside]))
         here = (np.log(self.losses[a]) - np.log(self.losses[b]))[inside]
@@ -99,10 +107,10 @@ class Recipes:
         share = float(np.isfinite(sample).mean())
         made = _interval(estimate, sample, level)
         if share < (1 - level) / 2:
-            verdict = f"the curves do not cross up to {high:.3g} FLOP (in {1 - share:.1%} of draws)"
+            verdict = f"the curves do not cross between {low:.3g} and {high:.3g} FLOP (in {1 - share:.1%} of draws)"
             return Interval(np.nan, np.nan, np.nan, level, made.method, verdict)
         if share < 1 - (1 - level) / 2 or not np.isfinite(estimate):
-            verdict = f"cannot tell: the curves cross up to {high:.3g} FLOP in {share:.0%} of draws"
+            verdict = f"cannot tell: the curves cross between {low:.3g} and {high:.3g} FLOP in {share:.0%} of draws"
             return Interval(estimate, made.lower, made.upper, level, made.method, verdict)
         return made
 
@@ -173,8 +181,8 @@ def _reached(x: np.ndarray, curve: np.ndarray, level: np.ndarray) -> np.ndarray:
 
 def _first_crossing(x: np.ndarray, difference: np.ndarray) -> np.ndarray:
     """Where rows (draws, k) first change sign along x; nan where they never do."""
-    sign = np.sign(difference)
-    change = np.asarray(sign[:, 1:] * sign[:, :-1] < 0) & np.isfinite(difference).all(1)[:, None]
+    falls = np.diff(np.sign(difference), axis=1)
+    change = (np.abs(falls) == 2) & np.isfinite(difference).all(1, keepdims=True)
     first = change.argmax(1)
     rows = np.arange(len(first))
     a, b = difference[rows, first], difference[rows, first + 1]
@@ -231,7 +239,8 @@ def recipes(
     rho = shared.correlation if shared is not None else float("nan")
     where = "the best size for each compute" if ratio is None else f"{ratio:g} tokens per parameter"
     note = Finding("where", "note", f"Losses are at {where if both_scales(first) else 'each compute'}.")
-    return Recipes(names, grid, centre, joined, seen, high, rho, laws, (*findings, note))
+    points = {name: (_compute(fits[0]), fits[0].points.y) for name, fits in families.items()}
+    return Recipes(names, grid, centre, joined, seen, high, rho, laws, points, (*findings, note))
 
 
 def _families(

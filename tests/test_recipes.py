@@ -240,7 +240,7 @@ def test_on_the_command_line(tmp_path):
     app.command("proxies")(proxies_command)
     done = CliRunner().invoke(app, ["recipes", str(tmp_path / "runs.csv"), "--flops", "1e20", "--draws", "40"])
     assert done.exit_code == 0, done.output
-    assert "times the compute of a" in done.output and "crossing" in done.output
+    assert "times the compute of a" in done.output and "do not cross" in done.output
     files = []
     for name in "ab":
         one = lawful.fit("chinchilla", {k: v[table["recipe"] == name] for k, v in table.items()})
