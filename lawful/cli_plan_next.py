@@ -18,6 +18,7 @@ Template = Annotated[str, typer.Option(help='Command of a run: "train.py --n {N}
 Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the runs as a table.")]
 Shell = Annotated[Path | None, typer.Option("--shell", metavar="FILE", help="Write a script of commands.")]
 Slurm = Annotated[Path | None, typer.Option("--slurm", metavar="FILE", help="Write a Slurm job array.")]
+Figure = Annotated[Path | None, typer.Option(metavar="FOLDER", help="Draw the design into this folder.")]
 
 
 def next_command(
@@ -29,7 +30,7 @@ def next_command(
     run_flops: RunFlops = None,
     limits: Limits = None,
     most: Annotated[int, typer.Option(help="Runs at most.")] = 40,
-    repeats: Annotated[int, typer.Option(help="Runs at one size and number of tokens at most.")] = 1,
+    repeats: Annotated[int | None, typer.Option(help="Runs at one place at most (default: one).")] = None,
     like: Like = None,
     criterion: Annotated[str, typer.Option(help="decision (c-optimal) or law (D-optimal).")] = "decision",
     worth: Annotated[float, typer.Option(help="Shrink the interval by this share, or stop.")] = 0.1,
@@ -40,6 +41,7 @@ def next_command(
     csv: Csv = None,
     shell: Shell = None,
     slurm: Slurm = None,
+    figure: Figure = None,
     json: Json = False,
 ) -> None:
     """Propose the runs that shrink a decision's interval most per FLOP, or say that you know enough."""
@@ -47,8 +49,9 @@ def next_command(
     from lawful.next_runs import next_runs
     from lawful.run_files import shell_script, slurm_script, to_csv
 
+    given = _fits(fits)
     made = next_runs(
-        _fits(fits), _decision(decide, at, tolerance), flops, laws=[] if one_law else None, run_flops=run_flops,
+        given, _decision(decide, at, tolerance), flops, laws=[] if one_law else None, run_flops=run_flops,
         most=most, repeats=repeats, like=_shape(like), criterion=criterion, level=level, worth=worth, seed=seed,
         **_ranges(limits),
     )  # fmt: skip
@@ -64,7 +67,13 @@ def next_command(
     for path, text in written:
         if path is not None:
             write_text(path, text())
-            typer.echo(f"wrote {path}", err=True)
+            typer.echo(f"{path}: written", err=True)
+    if figure is not None:
+        from lawful.plot import save
+        from lawful.plot_design import design_figure
+
+        for path in save(design_figure(made, given), figure):
+            typer.echo(f"{path}: written", err=True)
 
 
 def _fits(paths: list[Path]) -> Any:

@@ -27,6 +27,7 @@ def recipes_command(
     level: Level = 0.9,
     draws: Annotated[int, typer.Option(help="Draws of the fitted laws.")] = 500,
     seed: Seed = 0,
+    figure: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Draw curves and probability here.")] = None,
     json: Json = False,
     out: Out = None,
 ) -> None:
@@ -39,6 +40,12 @@ def recipes_command(
         draws=draws, seed=seed,
     )  # fmt: skip
     _say(str(made), made.facts(level=level), json, out)
+    if figure is not None:
+        from lawful.plot import save
+        from lawful.plot_design import recipes_figure
+
+        for path in save(recipes_figure(made, level), figure):
+            typer.echo(f"{path}: written", err=True)
 
 
 def proxies_command(

@@ -74,6 +74,13 @@ def _checked(decision: Decision) -> Decision:
     return decision
 
 
+def symbol_of(fit: Fit, variable: str) -> str:
+    """The symbol of a law's variable: its name, or for the x of a generic law that of the column it was fitted on."""
+    column = str(fit.points.columns[variable]) if variable == "x" else variable
+    quantity = find(column)
+    return quantity.symbol if quantity else column
+
+
 def variables_at(fit: Fit, N: np.ndarray, D: np.ndarray) -> dict[str, np.ndarray]:
     """The law's variables at sizes N and tokens D (m,): N, D and compute 6ND under whatever name the law has for them.
 
@@ -81,10 +88,7 @@ def variables_at(fit: Fit, N: np.ndarray, D: np.ndarray) -> dict[str, np.ndarray
     """
     out = {}
     for v in fit.law.variables:
-        symbol = v
-        if v == "x":  # a generic law: by the column that it was fitted on
-            quantity = find(str(fit.points.columns[v]))
-            symbol = quantity.symbol if quantity else str(fit.points.columns[v])
+        symbol = symbol_of(fit, v)
         if symbol in SIZES:
             out[v] = N
         elif symbol in ("D", "C"):

@@ -20,7 +20,7 @@ _POWERS = (1.0, 0.5, 0.0)  # gain / cost^power
 _PASSES = 3  # of swapping
 _SWAPS = 16  # runs from which swapping is left out of a pass beyond the first
 _HALVINGS = 7  # of the budget's logarithm
-_SPARE = 1.01  # runs that only widen the spread to so many times when left out are left out
+_SPARE = 1.005  # runs that only widen the spread to so many times when left out are left out
 
 
 def chosen(
@@ -53,7 +53,7 @@ def _best(known: Outlook, menu: Candidates, limits: Limits, criterion: str) -> l
 
 
 def _pruned(known: Outlook, design: list[int]) -> list[int]:
-    """Leave out the least useful run, one after another, while all left out together widen the spread by 1 % at most.
+    """Leave out the least useful run, one after another, while all left out together widen the spread by half a per cent at most.
 
     With A = I + sum g g' / sigma^2 over the runs, the variance is q' A^-1 q; leaving out v = g / sigma adds
     (q' A^-1 v)^2 / (1 - v' A^-1 v).
@@ -152,14 +152,18 @@ def isoflops(
 
 
 def random_design(rng: np.random.Generator, menu: Candidates, limits: Limits, flops: float | None = None) -> list[int]:
-    """Affordable candidates at random, one after another, until none is affordable: what a design has to beat."""
-    left = limits.flops if flops is None else flops
+    """Affordable candidates at random, one after another, until none is affordable: what a design has to beat.
+
+    flops: another budget than the limits', spent on any number of runs.
+    """
+    left, most = (limits.flops, limits.most) if flops is None else (flops, len(menu) * limits.repeats)
     used = np.zeros(len(menu), int)
     out: list[int] = []
-    while True:
+    while len(out) < most:
         may = np.flatnonzero(menu.open & (menu.cost <= left * (1 + 1e-9)) & (used < limits.repeats))
         if not len(may):
-            return out
+            break
         out.append(int(rng.choice(may)))
         used[out[-1]] += 1
         left -= menu.cost[out[-1]]
+    return out

@@ -83,11 +83,14 @@ class Outlook:
 def outlook(
     fits: Sequence[Fit], decision: Decision, N: np.ndarray, D: np.ndarray, sigma: float | None = None
 ) -> Outlook:
-    """What fits of one table say of a decision and of candidate runs at N, D (m,), weighted by `weights_of`.
+    """What fits of one table say of a decision and of candidate runs at N, D (m,).
 
+    The first law has half of the weight, and all share the other half by `weights_of`: on few runs AICc alone would
+    drop a constant that nobody doubts.
     sigma: the noise of one run, in log loss (default: as each fit estimates it).
     """
-    shares = weights_of(fits)
+    shares = 0.5 * weights_of(fits)
+    shares[0] += 0.5
     taking = [(f, w) for f, w in zip(fits, shares) if w > 0]
     means, rows, columns, noise = [], [], [], 0.0
     for fit, w in taking:

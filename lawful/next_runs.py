@@ -5,8 +5,8 @@
     next_runs({"A": fit_a, "B": fit_b}, winner_at(1e22), flops=1e20)
 
 Ladders and IsoFLOP grids are set beside a design made for the decision from the law's information. Other laws that fit
-the runs nearly as well take part with their Akaike weights (`rivals`), so that runs which would tell the laws apart
-count. Intervals here are linear in the parameters; the refit on the finished runs has the last word.
+the runs nearly as well take part (`rivals`), so that runs which would tell the laws apart count. Intervals here are
+linear in the parameters; the refit on the finished runs has the last word.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lawful.candidates import Candidates, Cost, Limits, candidates_for, cost_of, limits_for
-from lawful.decisions import RATIO, Decision, best_size, both_scales, near_optimal
+from lawful.decisions import RATIO, SIZES, Decision, best_size, both_scales, near_optimal, symbol_of
 from lawful.designs import chosen, isoflops, ladder, random_design
 from lawful.findings import Finding
 from lawful.fit import Fit
@@ -33,6 +33,8 @@ _RIVALS: tuple[tuple[str, Mapping[str, float]], ...] = (
     ("xlstm", {}),
     ("kaplan_nd", {}),
 )
+_RIVALS_ONE = (("power_law_constant", {}), ("power_law", {}))
+_AGAIN = 4  # runs at one place, for laws that know compute alone
 _RANDOM = 20  # random designs, for comparison
 RANDOM = "random (median of 20)"
 METHOD = "linear, laws averaged"
@@ -101,7 +103,7 @@ class NextRuns:
 def next_runs(
     fit: Fit | Mapping[str, Fit], decision: Decision, flops: float, *, laws: Sequence[Fit] | None = None,
     run_flops: float | None = None, N: tuple[float, float] | None = None, D: tuple[float, float] | None = None,
-    ratio: tuple[float, float] | None = None, most: int = 40, repeats: int = 1, like: Shape | None = None,
+    ratio: tuple[float, float] | None = None, most: int = 40, repeats: int | None = None, like: Shape | None = None,
     cost: Cost | None = None, criterion: str = "decision", level: float = 0.9, worth: float = 0.1,
     sigma: float | None = None, seed: int = 0,
 ) -> NextRuns:  # fmt: skip
@@ -109,7 +111,8 @@ def next_runs(
 
     fit: of a law of size and tokens (or compute alone); two by name for `winner_at`. decision: `size_at`, `loss_at`,
     `winner_at`. flops, run_flops: in total and for one run. N, D, ratio: (least, most) of size, tokens, and tokens per
-    parameter. most, repeats: runs in total, and at one place. like: a shape to resemble, so that sizes can be built.
+    parameter. most, repeats: runs in total, and at one place (default: one; four where the law knows compute alone,
+    at 20 tokens per parameter). like: a shape to resemble, so that sizes can be built.
     cost: FLOP of runs from N and D (default 6 N D). laws: other fits of the same runs to average over (default: what
     `rivals` finds; an empty list for none). criterion: "decision" (c-optimal) or "law" (D-optimal).
     worth: by what share the interval must shrink for runs to be proposed. sigma: noise of a run in log loss (default:
@@ -122,11 +125,13 @@ def next_runs(
         raise ValueError(f"criterion is {criterion!r}; allowed: 'decision' (c-optimal), 'law' (D-optimal)")
     if not (0 < level < 1 and 0 <= worth < 1):
         raise ValueError(f"level is {level} and worth {worth}; both are shares, such as 0.9 and 0.1")
-    limits = limits_for(
-        list(fits.values()), flops, run_flops=run_flops, N=N, D=D, ratio=ratio, most=most, repeats=repeats
-    )
     first = next(iter(fits.values()))
     axis = 0.0 if both_scales(first) else RATIO
+    if axis:  # one size for each compute: the same run again is the only other run of that cost
+        ratio, repeats = ratio or (axis, axis), repeats or _AGAIN
+    limits = limits_for(
+        list(fits.values()), flops, run_flops=run_flops, N=N, D=D, ratio=ratio, most=most, repeats=repeats or 1
+    )
     menu = candidates_for(limits, len(fits), like=like, cost=cost, one_axis=axis)
     menu, standard = _with_standard(menu, limits, first, len(fits), axis, cost)
     families = [[f, *(rivals(f) if laws is None else laws)] for f in fits.values()]
@@ -143,32 +148,41 @@ def next_runs(
 
 
 def rivals(fit: Fit) -> list[Fit]:
-    """Other laws fitted to the runs of a fit: Chinchilla's with and without E, with a common power, and Kaplan's.
+    """Other laws fitted to the runs of a fit: of size and tokens Chinchilla's with and without E, with a common power,
+    and Kaplan's; of compute alone a power law with and without a constant.
 
-    Those that cannot be fitted (more parameters than runs) or have no best size are left out; `weights_of` then weighs
-    the rest by how well they fit.
+    Those that cannot be fitted (more parameters than runs), have no best size, or are the same curve under another name
+    are left out; `weights_of` weighs the rest by how well they fit.
     """
-    if not both_scales(fit) or fit.points.group is not None:
+    if fit.points.group is not None or any(v in fit.law.arrays for v in fit.law.variables):
         return []
-    size = next(v for v in fit.law.variables if v in ("N", "N_nonemb") or fit.points.columns[v] == "params")
-    tokens = next(v for v in fit.law.variables if v != size)
-    table = {"size": fit.points.X[size], "tokens": fit.points.X[tokens], "loss": fit.points.y}
-    out = []
-    for law, fixed in _RIVALS:
-        if (law, dict(fixed)) == (fit.law.name, dict(fit.settings.fixed)):
-            continue
-        variable = "N_nonemb" if law == "kaplan_nd" else "N"
-        where = {variable: "size", "D": "tokens"}
+    symbols = {v: symbol_of(fit, v) for v in fit.law.variables}
+    table = {symbol: fit.points.X[v] for v, symbol in symbols.items()} | {"loss": fit.points.y}
+    both = both_scales(fit)
+    out: list[Fit] = []
+    for law, fixed in _RIVALS if both else _RIVALS_ONE:
+        size = next((s for s in symbols.values() if s in SIZES), "")
+        where = (
+            {"N_nonemb" if law == "kaplan_nd" else "N": size, "D": "D"}
+            if both
+            else {"x": symbols[fit.law.variables[0]]}
+        )
         try:
             made = fit_law(
                 law, table, target="loss", variables=where, fixed=fixed, objective=fit.objective, seed=fit.settings.seed
             )
             assert isinstance(made, Fit)
-            best_size(made, float(np.max(6 * table["size"] * table["tokens"])))
+            if both:
+                best_size(made, float(np.max(6 * table[size] * table["D"])))
         except ValueError:
             continue
-        out.append(replace(made, points=replace(made.points, w=fit.points.w)))
+        if not any(_same_curve(made, other) for other in (fit, *out)):
+            out.append(replace(made, points=replace(made.points, w=fit.points.w)))
     return out
+
+
+def _same_curve(a: Fit, b: Fit) -> bool:
+    return len(a.estimates) == len(b.estimates) and bool(np.allclose(a.fitted, b.fitted, rtol=1e-5))
 
 
 def _named(fit: Fit | Mapping[str, Fit], decision: Decision) -> dict[str, Fit]:
@@ -286,11 +300,12 @@ def _doubts(fits: Mapping[str, Fit], known: Outlook) -> tuple[Finding, ...]:
             (), "Give sigma= if the noise of a run is known, or plan repeats.",
         ))  # fmt: skip
     for label, one in fits.items():
-        share = dict(known.laws).get(name_of(one), 0.0)
-        if share < 0.5:
+        others = {name: w for name, w in known.laws if name not in map(name_of, fits.values()) and w > 0.25}
+        if others:
             name = f"{label}: {one.law.name}" if label else one.law.name
+            better = ", ".join(others)
             out.append(Finding(
-                "other_laws", "warning", f"Other laws fit these runs better than {name}, which has weight {share:.2f}.",
-                (), "See the weights; the interval now holds the disagreement between laws.",
+                "other_laws", "warning", f"{better} fits these runs with fewer parameters, or better, than {name}.",
+                (), "The interval holds the disagreement between laws; runs that tell them apart count.",
             ))  # fmt: skip
     return tuple(out)

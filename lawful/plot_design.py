@@ -35,7 +35,7 @@ def _where(made: NextRuns, fits: Mapping[str, Fit]) -> Panel:
     for label, one in fits.items():
         N = next((one.points.X[v] for v in ("N", "N_nonemb") if v in one.points.X), None)
         if N is not None and "D" in one.points.X:
-            layers.append(Layer("points", _of("runs there are", label), _floats(N), _floats(one.points.X["D"])))
+            layers.append(Layer("points", _of("runs made", label), _floats(N), _floats(one.points.X["D"])))
     for label in fits:
         own = [run for run in made.runs if run.recipe == label]
         if own:
@@ -82,7 +82,7 @@ def _path(made: NextRuns) -> Panel:
 def _designs(made: NextRuns) -> Panel:
     """Width of the interval after each design, as a share of now, over the number of runs."""
     now = width(made.before)
-    layers = []
+    layers = [Layer("line", "", (0.0, float(max(d.runs for d in made.designs))), (1.0, 1.0), role="reference")]
     for one in made.designs:
         role = "ours" if one.name.startswith("for ") else "naive" if one.name.startswith("random") else "published"
         layers.append(Layer("points", one.name, (float(one.runs),), (width(one.after) / now,), role=role))
@@ -139,14 +139,14 @@ def _multipliers(made: Recipes, grid: np.ndarray, level: float) -> Panel:
     lower, upper = (np.array([getattr(one, end) for one in every]) for end in ("lower", "upper"))
     reach = 1e3
     layers = (
-        Layer("line", "as good", (float(grid[0]), float(grid[-1])), (1.0, 1.0), role="reference"),
+        Layer("line", "", (float(grid[0]), float(grid[-1])), (1.0, 1.0), role="reference"),
         Layer(
             "band", "compute multiplier", _floats(grid), (), _floats(np.clip(lower, 1 / reach, reach)),
             _floats(np.clip(upper, 1 / reach, reach)), "data",
         ),
         Layer("line", "compute multiplier", _floats(grid), _floats([one.estimate for one in every]), role="data"),
     )  # fmt: skip
-    return Panel("Compute multiplier", "compute (FLOP)", f"{b} needs so many times", layers, True, True)
+    return Panel("Compute multiplier", "compute (FLOP)", "times the compute", layers, True, True)
 
 
 def _floats(values: Sequence[Any] | np.ndarray) -> tuple[float, ...]:

@@ -25,12 +25,12 @@ from lawful.decisions import RATIO, both_scales, variables_at
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.fit import fit as fit_law
-from lawful.information import name_of
+from lawful.information import aicc, name_of
 from lawful.uncertainty import Interval, percentiles
 
 _REACH = 1e3  # compute multipliers are looked for up to so many times, either way
 _PER_DECADE = 16
-_SURE = 0.95
+_CHECKED = 100  # times the largest run, beyond which probabilities were too bold in simulations
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,7 +111,7 @@ class Recipes:
             return Interval(np.nan, np.nan, np.nan, level, made.method, verdict)
         if share < 1 - (1 - level) / 2 or not np.isfinite(estimate):
             verdict = f"cannot tell: the curves cross between {low:.3g} and {high:.3g} FLOP in {share:.0%} of draws"
-            return Interval(estimate, made.lower, made.upper, level, made.method, verdict)
+            return Interval(estimate, max(made.lower, 0.0), made.upper, level, made.method, verdict)
         return made
 
     def facts(self, flops: float | None = None, level: float = 0.9) -> dict[str, Any]:
@@ -199,14 +199,14 @@ def recipes(
 
     source: `Runs` (or what `read` takes) with a column of recipes, or fits by recipe (`Fits` or a mapping).
     by: the column. law: one or several laws to fit to every recipe (default: Chinchilla's where size and tokens vary
-    apart, else power laws of compute with and without a constant); several take part by their Akaike weights over all
-    recipes. flops: the largest compute asked about (default: ten times the largest run). ratio: tokens per parameter of
-    the models compared (default: each recipe's best). paired: draw the noise of the same places together (default:
-    where they match). options: of `fit`, such as ``target``.
+    apart, else power laws with and without a constant); several take part, half the weight equal and half by AICc.
+    flops: the largest compute asked about (default: ten times the largest run). ratio: tokens per parameter of the
+    models compared (default: each recipe's best). paired: draw the noise of the same places together (default: where
+    they match). options: of `fit`, such as ``target``.
 
     Raises ValueError for fewer than two recipes, or a recipe that cannot be fitted.
     """
-    from lawful.recipe_draws import drawn, places_shared
+    from lawful.recipe_draws import places_shared
 
     families, findings = _families(source, by, law, options)
     first = next(iter(families.values()))[0]
@@ -222,25 +222,40 @@ def recipes(
     shared = places_shared([f[0] for f in families.values()]) if paired is not False else None
     if paired and shared is None:
         raise ValueError("paired: the recipes share too few places (sizes, tokens, seeds) for their noise to be paired")
-    rng = np.random.default_rng(seed)
-    counts = np.diff(np.rint(np.append(0, np.cumsum(weights)) * draws).astype(int))
-    sample: dict[str, list[np.ndarray]] = {name: [] for name in names}
-    for k, count in enumerate(counts):
-        if count:
-            fits = [families[name][k] for name in names]
-            for name, one, theta in zip(names, fits, drawn(fits, shared, int(count), rng)):
-                sample[name].append(loss_curve(one, theta, grid, ratio))
-    centre = {}
-    for name in names:
-        curves = [np.log(loss_curve(one, one.theta[None], grid, ratio)[0]) for one in families[name]]
-        centre[name] = np.exp(weights @ np.array(curves))
-    joined = {name: np.concatenate(parts) for name, parts in sample.items()}
+    joined, centre = _curves(families, weights, shared, grid, ratio, draws, seed)
     laws = {name_of(f): float(w) for f, w in zip(families[names[0]], weights) if w > 0}
     rho = shared.correlation if shared is not None else float("nan")
     where = "the best size for each compute" if ratio is None else f"{ratio:g} tokens per parameter"
     note = Finding("where", "note", f"Losses are at {where if both_scales(first) else 'each compute'}.")
+    notes = [*findings, note]
+    if high > _CHECKED * seen[1]:
+        notes.append(Finding(
+            "far", "warning", f"{high:.3g} FLOP is {high / seen[1]:.0f} times the largest run: in simulations of 1000 "
+            "times, probabilities were too bold.", (), "Ask nearer to the runs, or run larger ones.",
+        ))  # fmt: skip
     points = {name: (_compute(fits[0]), fits[0].points.y) for name, fits in families.items()}
-    return Recipes(names, grid, centre, joined, seen, high, rho, laws, points, (*findings, note))
+    return Recipes(names, grid, centre, joined, seen, high, rho, laws, points, tuple(notes))
+
+
+def _curves(
+    families: Mapping[str, Sequence[Fit]], weights: np.ndarray, shared: Any, grid: np.ndarray, ratio: float | None,
+    draws: int, seed: int,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:  # fmt: skip
+    """Loss over compute by recipe: draws (draws, k), as many of each law as its weight says, and the estimate (k,)."""
+    from lawful.recipe_draws import drawn
+
+    rng = np.random.default_rng(seed)
+    counts = np.diff(np.rint(np.append(0, np.cumsum(weights)) * draws).astype(int))
+    sample: dict[str, list[np.ndarray]] = {name: [] for name in families}
+    for k, count in enumerate(counts):
+        fits = [laws[k] for laws in families.values()]
+        for name, one, theta in zip(families, fits, drawn(fits, shared, int(count), rng) if count else ()):
+            sample[name].append(loss_curve(one, theta, grid, ratio))
+    centre = {}
+    for name, laws in families.items():
+        curves = [np.log(loss_curve(one, one.theta[None], grid, ratio)[0]) for one in laws]
+        centre[name] = np.exp(weights @ np.array(curves))
+    return {name: np.concatenate(parts) for name, parts in sample.items()}, centre
 
 
 def _families(
@@ -291,17 +306,15 @@ def _fitted(
 
 
 def _weights_of(families: Mapping[str, Sequence[Fit]]) -> np.ndarray:
-    """Weights of laws by AICc summed over recipes, so that a law has to suit all."""
-    from lawful.information import aicc
+    """Half of the weight is equal for all laws, the other half by AICc summed over recipes: a law has to suit all.
 
-    if len(next(iter(families.values()))) == 1:
-        return np.ones(1)
+    On few runs AICc alone would drop a constant that nobody doubts.
+    """
     score = np.sum([[aicc(f) for f in fits] for fits in families.values()], axis=0)
-    if not np.isfinite(score).any():
-        score = np.array([len(f.estimates) for f in next(iter(families.values()))], float)
-    w = np.exp(-0.5 * (score - score[np.isfinite(score)].min()))
-    w = np.where(w / w.sum() < 0.05, 0.0, w)
-    return w / w.sum()
+    w = np.ones(len(score))
+    if np.isfinite(score).any():
+        w = np.exp(-0.5 * (score - score[np.isfinite(score)].min()))
+    return 0.5 * w / w.sum() + 0.5 / len(w)
 
 
 def _compute(fit: Fit) -> np.ndarray:

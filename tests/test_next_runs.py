@@ -78,7 +78,9 @@ def test_a_law_of_compute_has_no_best_size():
     runs = table()
     runs = {"C": 6 * runs["N"] * runs["D"], "L": runs["L"]}
     one = lawful.fit("power_law_constant_c", runs)
-    assert next_runs(one, loss_at(1e22), flops=SPENT).runs
+    out = next_runs(one, loss_at(1e22), flops=SPENT)
+    assert out.name == "for this decision" and all(r.D == pytest.approx(20 * r.N) for r in out.runs)
+    assert max(r.seed for r in out.runs) > 0  # the same run again, where nothing else is of use
     with pytest.raises(ValueError, match="knows compute alone"):
         next_runs(one, size_at(1e22), flops=SPENT)
 
@@ -278,10 +280,11 @@ def test_on_the_command_line(made, tmp_path):
     files = {k: str(tmp_path / f"next.{k}") for k in ("csv", "shell", "slurm")}
     more = [x for k, v in files.items() for x in (f"--{k}", v)]
     args = [str(tmp_path / "fit.json"), "--decide", "loss", "--at", "C=1e22", "--flops", "2e19", *more]
+    args += ["--figure", str(tmp_path / "figures")]
     done = CliRunner().invoke(app, args)
     assert done.exit_code == 0, done.output
     assert "90% interval" in done.output and "FLOP in all" in done.output
-    assert all(Path(file).stat().st_size for file in files.values())
+    assert all(Path(file).stat().st_size for file in [*files.values(), tmp_path / "figures" / "next_runs.png"])
     wrong = CliRunner().invoke(app, [*args[:4], "C=1e22,N=3", "--flops", "1e19"])
     assert isinstance(wrong.exception, ValueError) and "--at" in str(wrong.exception)
 

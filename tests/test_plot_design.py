@@ -49,7 +49,7 @@ def test_the_design_before_and_after(two):
 
 def test_two_recipes_and_no_runs_are_drawn(two):
     both = design_figure(next_runs(two, winner_at(1e22), 2e19, most=6), two)
-    assert {"runs there are, old", "runs there are, new"} <= {one.label for one in both.panels[0].layers}
+    assert {"runs made, old", "runs made, new"} <= {one.label for one in both.panels[0].layers}
     plot.draw(both)
     sure = fitted(0, sigma=1e-4)
     stopped = design_figure(next_runs(sure, size_at(1e21), 2e19), sure)
