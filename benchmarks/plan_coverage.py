@@ -40,7 +40,8 @@ class World:
         steps = self.shift * np.geomspace(1 / self.wide, self.wide, self.sizes)
         N = np.concatenate([self.best(C) * steps for C in self.budgets])
         D = np.repeat(self.budgets, self.sizes) / 6 / N
-        noise = np.random.default_rng(seed).standard_normal(len(N))
+        own = [seed, round(1e4 * self.noise), round(100 * self.shift), self.sizes, len(self.values)]
+        noise = np.random.default_rng(own).standard_normal(len(N))
         return {"params": N, "tokens": D, "loss": chinchilla.at(self.values, N=N, D=D) * np.exp(self.noise * noise)}
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.bootstrap import METHODS, Draws, bootstrap, few_runs
+from lawful.bootstrap import METHODS, bootstrap, few_runs
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.law import Law
@@ -175,10 +175,10 @@ def _of_fit(fit: Fit, method: str, draws: int, group: str | None, seed: int) -> 
     if chosen == "sandwich":
         sample, note = _normal(fit, draws, seed), f"{draws} normal draws from the robust covariance"
     elif chosen in METHODS:
-        made = bootstrap(fit, chosen, draws, seed, quick=True)
+        made = bootstrap(fit, chosen, draws, seed, quick=True, student=True)
         sample, note = made.values, made.sentence().rstrip(".")
-        if chosen == "parametric" and not fit.objective.binomial:
-            sample = _with_unknown_sigma(fit, made, seed)
+        if fit.dof <= 0:  # nothing says how noisy the runs are
+            sample = np.full_like(sample, np.nan)
     else:
         raise ValueError(f"method {method!r} is unknown; allowed: auto, sandwich, {', '.join(METHODS)}")
     label = _group_of(fit, group)
@@ -221,19 +221,6 @@ def _columns(fit: Fit, sample: np.ndarray, label: str) -> dict[str, np.ndarray]:
         else:
             out[name] = one(read)
     return out
-
-
-def _with_unknown_sigma(fit: Fit, made: Draws, seed: int) -> np.ndarray:
-    """Draws (draws, p) moved away from the optimum by sqrt(dof / chi2), as the noise was drawn with an estimated sigma.
-
-    In the search's space, where the law is nearly linear: normal draws become t draws with n - p degrees of freedom.
-    """
-    if fit.dof <= 0:
-        return np.full_like(made.values, np.nan)
-    scale = np.sqrt(fit.dof / np.random.default_rng([seed, 1]).chisquare(fit.dof, len(made)))
-    sample = fit.model.natural(fit.theta + (made.theta - fit.theta) * scale[:, None])
-    sample[~np.isfinite(made.F)] = np.nan
-    return sample
 
 
 def _normal(fit: Fit, draws: int, seed: int) -> np.ndarray:

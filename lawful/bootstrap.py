@@ -27,6 +27,9 @@ METHODS = ("pairs", "cluster", "wild", "parametric")
 _FEW = 60  # up to here warm starts alone are not safe
 _VERY_FEW = 20  # up to here three fresh starts are not enough either
 _CHECKED = 25  # of so many quick refits one is made in full
+_WORSE = 1e-3  # relative: a likelihood ratio of n / 1000, far below any interval's threshold
+_DONORS = 6  # optima of other problems that a quick refit starts from
+_MISSED = 0.05  # share of missed optima that a quick bootstrap may have
 _BLOCK = 250  # resamples whose fresh starts are held at once
 
 
@@ -66,20 +69,21 @@ class Draws:
 
 
 def bootstrap(
-    fit: Fit, method: str = "pairs", draws: int = 1000, seed: int = 0, *, quick: bool = False
+    fit: Fit, method: str = "pairs", draws: int = 1000, seed: int = 0, *, quick: bool = False, student: bool = False
 ) -> Draws:  # fmt: skip
     """Refit ``draws`` resamples of the fit's points.
 
-    method: pairs, cluster, wild or parametric (see the module). quick: start at the fit's optimum alone as long as a
-    check of every 25th resample finds no better one; the same draws, many times faster with few points. Raises ValueError for another name, or for cluster
-    where the points are not grouped into runs.
+    method: pairs, cluster, wild or parametric (see the module). quick: few starts, as long as samples of the draws made
+    in full find no better optima; the same draws, many times faster with few points. student: draw the parametric
+    noise's own size too, sigma sqrt(dof / chi2), so that intervals are Student's rather than normal.
+    Raises ValueError for another name, or for cluster where the points are not grouped into runs.
     """
     if method not in METHODS:
         raise ValueError(f"bootstrap method {method!r} is unknown; allowed: {', '.join(METHODS)}")
     if method == "cluster" and fit.points.cluster is None:
         raise ValueError("the cluster bootstrap needs runs with several points each: read the table with run=COLUMN")
     rng = np.random.default_rng(seed)
-    problems, degenerate = _resample(fit, method, draws, rng)
+    problems, degenerate = _resample(fit, method, draws, rng, student)
     theta, F = refit_quickly(fit, problems) if quick else refit(fit, problems)
     failed = ~np.isfinite(F)
     named = fit.model.natural(theta)
@@ -88,7 +92,9 @@ def bootstrap(
     return Draws(method, fit.model.names, theta, named, F, int(failed.sum()), degenerate, int(gone.sum()))
 
 
-def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tuple[Problems, int]:
+def _resample(
+    fit: Fit, method: str, draws: int, rng: np.random.Generator, student: bool = False
+) -> tuple[Problems, int]:  # fmt: skip
     base, n = fit.problems, fit.n
     if method in ("pairs", "cluster"):
         clusters = fit.points.cluster if method == "cluster" else None
@@ -103,6 +109,8 @@ def _resample(fit: Fit, method: str, draws: int, rng: np.random.Generator) -> tu
         y = draw_accuracies(fit, np.broadcast_to(np.clip(f, 0, 1), (draws, n)), fit.points.items_or_one, rng)
     elif method == "parametric":
         noise = fit.sigma / np.sqrt(fit.points.w) * rng.standard_normal((draws, n))
+        if student and fit.dof > 0:
+            noise *= np.sqrt(fit.dof / rng.chisquare(fit.dof, draws))[:, None]
         y = f * np.exp(noise) if log else f + noise
     else:
         noise = fit.residuals / np.maximum(1 - _leverage(fit), 0.05) * _mammen(rng, (draws, n))
@@ -196,16 +204,43 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
 
 
 def refit_quickly(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
-    """`refit` from the fit's optimum alone; everything in full where that fails a check on every 25th problem."""
+    """`refit` with few starts: the fit's optimum and, of the optima of every 25th problem made in full, the best six.
+
+    Everything is made in full where a second such sample of problems finds that better optima were missed.
+    """
+    if fit.n > _FEW:
+        return refit(fit, problems)
     P = problems.count
-    start = np.repeat(fit.theta[None], P, 0)
-    found = solve(fit.model, start, problems, fit.objective, np.arange(P), damping=1e-4, kappa=0.1)
-    check = np.arange(0, P, _CHECKED)
-    own = problems.y if problems.y.ndim == 1 else problems.y[check]
-    F = refit(fit, Problems(problems.X, own, problems.W[check]))[1]
-    if np.isfinite(found.F).all() and (found.F[check] <= F * (1 + 1e-6) + 1e-300).all():
-        return found.theta, found.F
-    return refit(fit, problems)
+    first, second = (np.arange(i % P, P, _CHECKED) for i in (0, _CHECKED // 2))
+    donors = refit(fit, _part(problems, first))[0]
+    starts = np.concatenate(
+        [np.repeat(fit.theta[None, None], P, 0), _best_donors(fit, problems, donors, _DONORS)], axis=1
+    )
+    keep, p = starts.shape[1:]
+    which = np.repeat(np.arange(P), keep)
+    found = solve(fit.model, starts.reshape(-1, p), problems, fit.objective, which, damping=1e-4, kappa=0.1)
+    F = found.F.reshape(P, keep)
+    best = (np.arange(P), F.argmin(1))
+    theta, F = found.theta.reshape(P, keep, p)[best], F[best]
+    full = refit(fit, _part(problems, second))[1]
+    missed = ~(F[second] <= full * (1 + _WORSE) + 1e-300)
+    return (theta, F) if np.isfinite(F).all() and missed.mean() <= _MISSED else refit(fit, problems)
+
+
+def _part(problems: Problems, rows: np.ndarray) -> Problems:
+    return Problems(problems.X, problems.y if problems.y.ndim == 1 else problems.y[rows], problems.W[rows])
+
+
+def _best_donors(fit: Fit, problems: Problems, donors: np.ndarray, keep: int) -> np.ndarray:
+    """Of donors (d, p), the ``keep`` at which each problem's objective is lowest: (P, keep, p)."""
+    P, d = problems.count, len(donors)
+    out = []
+    for s in range(0, P, _BLOCK):
+        rows = np.arange(s, min(P, s + _BLOCK))
+        tiled = np.tile(donors, (len(rows), 1))
+        score = values(fit.model, tiled, problems, np.repeat(rows, d), fit.objective).reshape(len(rows), d)
+        out.append(donors[np.argsort(score, axis=1)[:, :keep]])
+    return np.concatenate(out)
 
 
 def _fresh(fit: Fit, problems: Problems, rows: np.ndarray, theta: np.ndarray, F: np.ndarray) -> None:

@@ -12,6 +12,9 @@ import typer
 
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
+from lawful.cli_plan import named, plans
+from lawful.cli_plan_next import next_command
+from lawful.cli_plan_recipes import proxies_command, recipes_command
 from lawful.cli_study import study
 from lawful.cli_train import train
 
@@ -42,6 +45,10 @@ app.command(short_help="Check a table of runs.", no_args_is_help=True)(read)
 app.command(short_help="Fit a law to runs, every value with its interval.", no_args_is_help=True)(fit)
 app.command(short_help="Predict at new points, with intervals.", no_args_is_help=True)(forecast)
 app.command(short_help="Say whether a fit is to be believed, and why not.", no_args_is_help=True)(diagnose)
+plans.command("next", short_help="Propose the runs that a decision needs, or stop.", no_args_is_help=True)(next_command)
+plans.command("recipes", short_help="Say which recipe wins at scale.", no_args_is_help=True)(recipes_command)
+plans.command("proxies", short_help="Say how well small runs rank recipes.", no_args_is_help=True)(proxies_command)
+app.add_typer(plans, name="plan", short_help="Say what to train with a budget, or for a target.")
 app.command(short_help="Run a published study again and check its numbers.")(study)
 app.command(short_help="Train a sweep of small models (needs PyTorch).", no_args_is_help=True)(train)
 app.add_typer(laws, name="laws", short_help="List, show and cite the laws of the catalogue.")
@@ -54,7 +61,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _run(args: list[str] | None) -> int:
     try:
-        code = app(args=args, prog_name="lawful", standalone_mode=False)
+        code = app(args=named(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):

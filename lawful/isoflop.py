@@ -118,18 +118,23 @@ def profiles(
 
 
 def budgets(flops: np.ndarray) -> list[np.ndarray]:
-    """Rows of each budget: the fullest window of 20 % in C, then the fullest of the rest, while it holds four runs."""
+    """Rows of each budget: the fullest window of 20 % in C, then the fullest that does not touch it, down to four runs.
+    Runs between budgets belong to none.
+    """
     order = np.argsort(flops, kind="stable")
     x, found = np.log(np.asarray(flops, float)[order]), []
-    while len(x):
+    free = np.ones(len(x), bool)
+    while free.any():
         ends = np.searchsorted(x, x + _WINDOW, side="right")
-        first = int(np.argmax(ends - np.arange(len(x))))
-        inside = np.arange(len(x)) >= first
-        inside[ends[first] :] = False
-        if inside.sum() < _FEWEST:
+        total = np.append(0, np.cumsum(free))
+        counts = np.where(free, total[ends] - total[:-1], 0)
+        first = int(np.argmax(counts))
+        if counts[first] < _FEWEST:
             break
+        inside = free & (np.arange(len(x)) >= first) & (np.arange(len(x)) < ends[first])
         found.append(order[inside])
-        x, order = x[~inside], order[~inside]
+        low, high = x[inside][[0, -1]]
+        free &= (x < low - _WINDOW) | (x > high + _WINDOW)
     return sorted(found, key=lambda rows: float(np.median(flops[rows])))
 
 
@@ -242,14 +247,14 @@ def _power_law(
 
 def _scatter(C: np.ndarray, x: np.ndarray, se: np.ndarray) -> float:
     """Scatter of minima round the power law beyond their errors (DerSimonian and Laird 1986); 0 unless Cochran's Q is
-    significant at 10 %."""
+    significant at 25 %."""
     from scipy.special import chdtri
 
     w = 1 / se**2
     level, a, centre = line(C, np.exp(x), w)
     z = np.log(C) - centre
     Q, dof = float((w * (x - level - a * z) ** 2).sum()), len(C) - 2
-    if dof < 1 or chdtri(dof, 0.1) > Q:
+    if dof < 1 or chdtri(dof, 0.25) > Q:
         return 0.0
     X = np.stack([np.ones(len(C)), z], 1)
     hat = np.linalg.solve(X.T @ (w[:, None] * X), X.T @ (w[:, None] ** 2 * X))

@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from lawful.belief import Belief, belief
+from lawful.belief import positive as positive
 from lawful.findings import Finding
 from lawful.uncertainty import Interval
 

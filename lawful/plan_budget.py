@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from lawful.belief import Belief, positive
+from lawful.describe import number
+from lawful.findings import Finding
 from lawful.plan import NEAR, Plan, doubts
-from lawful.plan_allocate import PER_TOKEN, Split, crossing, split
+from lawful.plan_allocate import PER_TOKEN, SIZES, Split, crossing, split
 from lawful.plan_roads import Roads, disagreement, leaning, one_line, roads
 from lawful.uncertainty import Interval
 
-_WIDE = 100.0  # an interval from x to 100 x says nothing
+_WIDE = {"TPP": 1e4, "L": 2.0}  # an interval from x to so many times x says nothing; 100 for sizes and tokens
 
 
 def budget(
@@ -31,18 +33,19 @@ def budget(
     C = positive("flops", flops)
     way = split(held, others, max_params, max_tokens)
     bound = binding(way, C)
-    answers = {name: _known(one) for name, one in allocation(way, C, level).items()}
+    lost = one_line(way)
+    answers = {name: _known(name, one, lost) for name, one in allocation(way, C, level).items()}
     N, D = answers[way.size].estimate, answers["D"].estimate
-    others_say = Roads({}, {}, ()) if bound else roads(way, C, level, seed=seed)
+    others_say = Roads({}, {}, ()) if bound or lost else roads(way, C, level, seed=seed)
     far, beyond = held.distance(**{way.size: N, "D": D})
     found = (
-        *one_line(way), *disagreement(way, answers[way.size], others_say), *leaning(way, C, others_say),
+        *lost, *disagreement(way, answers[way.size], others_say), *leaning(way, C, others_say),
         *others_say.findings, *doubts(held, far, beyond),
     )  # fmt: skip
     return Plan(
-        question=f"{C:.4g} FLOP, C = 6 {way.size} D: which size, how many tokens?", answers=answers,
-        near=near(way, C), roads=others_say.answers, limits=bound, findings=found, source=held.source, distance=far,
-        beyond=beyond, given={"flops": C},
+        question=f"{number(C)} FLOP, C = 6 {way.size} D: which size, how many tokens?", answers=answers,
+        near={} if lost else near(way, C), roads=others_say.answers, limits=bound, findings=found, source=held.source,
+        distance=far, beyond=beyond, given={"flops": C},
     )  # fmt: skip
 
 
@@ -59,11 +62,12 @@ def allocation(way: Split, C: float, level: float) -> dict[str, Interval]:
     return {name: way.held.interval(f, level) for name, f in told.items()}
 
 
-def _known(one: Interval) -> Interval:
-    """An interval so wide that it says nothing carries that verdict."""
-    if not one.verdict and one.lower > 0 and one.upper > _WIDE * one.lower:
-        text = f"cannot tell: the interval spans a factor of {one.upper / one.lower:.2g}"
-        return replace(one, verdict=text)
+def _known(name: str, one: Interval, lost: tuple[Finding, ...]) -> Interval:
+    """An interval that says nothing carries that verdict: the runs do not tell a split, or it is too wide."""
+    if lost and name in (*SIZES, "D", "TPP"):
+        return replace(one, verdict="cannot tell: the runs do not say how to split a budget")
+    if not one.verdict and one.lower > 0 and one.upper > _WIDE.get(name, 100.0) * one.lower:
+        return replace(one, verdict=f"cannot tell: the interval spans a factor of {one.upper / one.lower:.2g}")
     return one
 
 
@@ -96,8 +100,8 @@ def binding(way: Split, C: float) -> tuple[str, ...]:
     if PER_TOKEN * N * D < C * (1 - 1e-9):
         spent = PER_TOKEN * N * D
         return (
-            f"The budget cannot be spent: {N:.4g} parameters on {D:.4g} tokens take {spent:.4g} FLOP, {spent / C:.2g} "
-            f"of it. Size and tokens both bind, at {100 * lost:.2g} % more loss than without limits.",
+            f"The budget cannot be spent: {number(N)} parameters on {number(D)} tokens take {number(spent)} FLOP, "
+            f"{spent / C:.2g} of it. Size and tokens both bind, at {100 * lost:.2g} % more loss than without limits.",
         )
     what = "tokens: the model is larger" if free < N else "the size: it is trained longer"
-    return (f"The limit that binds is on {what} than best ({free:.4g}), at {100 * lost:.2g} % more loss.",)
+    return (f"The limit that binds is on {what} than best ({number(free)}), at {100 * lost:.2g} % more loss.",)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lawful.describe import number
 from lawful.findings import Finding, counted
 from lawful.isoflop import Profiles, envelope, line, profiles
 from lawful.objectives import Objective, objective
@@ -200,11 +201,11 @@ def disagreement(way: Split, best: Interval, found: Roads) -> tuple[Finding, ...
         else:
             limit = float(np.hypot(own, np.log((one.lower if step > 0 else one.upper) / one.estimate)))
         if abs(step) > max(np.log(_APART), limit):
-            apart.append(f"{one.estimate:.3g} {name} ({np.exp(step):.2g} times)")
+            apart.append(f"{number(one.estimate)} {name} ({np.exp(step):.2g} times)")
     if not apart:
         return ()
     message = (
-        f"The roads disagree by more than their intervals allow: the best {way.size} is {best.estimate:.3g} here, "
+        f"The roads disagree by more than their intervals allow: the best {way.size} is {number(best.estimate)} here, "
         f"{', '.join(apart)}."
     )
     return (Finding("roads_disagree", "warning", message, (), "Trust none before you know why: see diagnose."),)

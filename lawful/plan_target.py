@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lawful.belief import Belief, belief, positive
+from lawful.describe import number
 from lawful.findings import Finding
 from lawful.plan import Plan, doubts
 from lawful.plan_allocate import Split, split
@@ -60,11 +61,11 @@ def target(
         chances = tuple({"probability": p, "flops": _quantile(noisy, p)} for p in CHANCES)
     if flops is not None:
         answers["probability"] = _probability(noisy, positive("flops", flops), level, held)
-    what = f"accuracy {accuracy:.4g}, a {symbol} of {want:.4g}" if accuracy is not None else f"{symbol} = {want:.4g}"
+    what = f"{symbol} = {number(want)}" if accuracy is None else f"accuracy {accuracy:g}, {symbol} = {number(want)}"
     least = {way.size: answers[way.size].estimate, "D": answers["D"].estimate} if np.isfinite(C) else {}
     far, beyond = held.distance(**least)
     return Plan(
-        question=f"{what}: which budget reaches it{', and does ' + format(flops, '.4g') + ' FLOP' if flops else ''}?",
+        question=f"{what}: which budget reaches it{', and does ' + number(flops) + ' FLOP' if flops else ''}?",
         answers=answers, near=near(way, C) if np.isfinite(C) else {}, choices=chances, limits=limits,
         findings=(*one_line(way), *extra, *_note(kind, noisy), *doubts(held, far, beyond)), source=held.source,
         distance=far, beyond=beyond, given=_given(loss=loss, accuracy=accuracy, flops=flops),
@@ -124,7 +125,7 @@ def _wanted(
     if np.isnan(centre):
         said.append(Finding("ceiling", "error", f"The curve of the task never reaches an accuracy of {a:g}."))
     elif symbol in curve.seen and centre < curve.seen[symbol][0]:
-        text = f"The loss needed, {centre:.4g}, is below all that the curve of the task was fitted to."
+        text = f"The loss needed, {number(centre)}, is below all that the curve of the task was fitted to."
         said.append(Finding("far", "warning", text))
     return centre, wants, tuple(said)
 
@@ -191,16 +192,14 @@ def _why_never(way: Split, want: float, symbol: str) -> str:
     """Which limit makes a target unreachable: the law's floor, or sizes and tokens."""
     if np.isnan(want):
         return "No loss reaches the accuracy: the limit that binds is the ceiling of the task's curve."
-    floor = float(way.lowest_loss(_MOST, way.held.values))
+    goal, floor = f"{symbol} = {number(want)}", float(way.lowest_loss(_MOST, way.held.values))
     if way.limited:
         free = float(replace(way, max_params=np.inf, max_tokens=np.inf).lowest_loss(_MOST, way.held.values))
         if free <= want:
             named = {"parameters": way.max_params, "tokens": way.max_tokens}
-            told = " and ".join(f"{x:.4g} {k}" for k, x in named.items() if np.isfinite(x))
-            return (
-                f"No budget reaches {symbol} = {want:.4g} within {told}: the lowest is {floor:.4g}. That limit binds."
-            )
-    return f"No budget reaches {symbol} = {want:.4g}: the law's floor is {floor:.4g}, and that limit binds."
+            told = " and ".join(f"{number(x)} {k}" for k, x in named.items() if np.isfinite(x))
+            return f"No budget reaches {goal} within {told}: the lowest is {number(floor)}. That limit binds."
+    return f"No budget reaches {goal}: the law's floor is {number(floor)}, and that limit binds."
 
 
 def _note(kind: str, sample: np.ndarray | None) -> tuple[Finding, ...]:

@@ -49,10 +49,12 @@ def cells(one: Interval) -> tuple[str, str]:
 
 def _answers(plan: Plan) -> list[str]:
     level = next(iter(plan.answers.values())).level
+    verdicts = {one.verdict for one in plan.answers.values()}
+    said = verdicts.pop() if len(verdicts) == 1 and plan.findings else ""  # of all of them: the findings say it once
     rows = [("", "best", f"{level * 100:g}% interval", "within 0.5% of the best", "")]
     for name, one in plan.answers.items():
         near = " to ".join(map(number, plan.near[name])) if name in plan.near else ""
-        rows.append((name, *cells(one), near, "; ".join(filter(None, (meaning(name), one.verdict)))))
+        rows.append((name, *cells(one), near, "; ".join(filter(None, (meaning(name), one.verdict.removeprefix(said))))))
     if not plan.near:
         rows = [(*row[:3], row[4]) for row in rows]
     return columns(rows)

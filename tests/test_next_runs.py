@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from typer.testing import CliRunner
 
 import lawful
 from lawful.candidates import candidates_for, limits_for
-from lawful.cli_plan_next import next_command
+from lawful.cli import app
 from lawful.decisions import best_size, loss_at, near_optimal, number_of, size_at, winner_at
 from lawful.designs import ladder, random_design
 from lawful.information import outlook, root_covariance, weights_of
@@ -275,17 +274,15 @@ def test_templates_are_checked(proposed, shaped):
 
 def test_on_the_command_line(made, tmp_path):
     lawful.save(made, tmp_path / "fit.json")
-    app = typer.Typer()
-    app.command()(next_command)
     files = {k: str(tmp_path / f"next.{k}") for k in ("csv", "shell", "slurm")}
     more = [x for k, v in files.items() for x in (f"--{k}", v)]
-    args = [str(tmp_path / "fit.json"), "--decide", "loss", "--at", "C=1e22", "--flops", "2e19", *more]
+    args = ["plan", "next", str(tmp_path / "fit.json"), "--decide", "loss", "--at", "C=1e22", "--flops", "2e19", *more]
     args += ["--figure", str(tmp_path / "figures")]
     done = CliRunner().invoke(app, args)
     assert done.exit_code == 0, done.output
     assert "90% interval" in done.output and "FLOP in all" in done.output
     assert all(Path(file).stat().st_size for file in [*files.values(), tmp_path / "figures" / "next_runs.png"])
-    wrong = CliRunner().invoke(app, [*args[:4], "C=1e22,N=3", "--flops", "1e19"])
+    wrong = CliRunner().invoke(app, [*args[:6], "C=1e22,N=3", "--flops", "1e19"])
     assert isinstance(wrong.exception, ValueError) and "--at" in str(wrong.exception)
 
 

@@ -1,9 +1,13 @@
 """Plans: budgets split by published and fitted laws."""
 
 import json
+from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_belief import grid
 
 import lawful
@@ -79,3 +83,57 @@ def test_what_cannot_be_answered_is_a_sentence(asked, said):
         plan(("ludziejewski_moe", "ludziejewski2025"), flops=1e21)
     with pytest.raises(ValueError, match="laws of size and tokens"):
         plan(("kaplan_compute", "kaplan2020"), flops=1e21)
+
+
+def test_the_limits_of_the_runs_own_line_are_said():
+    table = grid(ratios=(20,))
+    found = plan(belief(lawful.fit("chinchilla", lawful.read(table), fixed={"E": 1.8}), draws=50), flops=1e21)
+    assert found["N"].verdict.startswith("cannot tell") and found.near == {} and found.roads == {}
+    assert found.findings[0].code == "not_identified"
+
+
+SHARED = Path(__file__).parents[2] / "shared/data"
+chinchilla_points = pytest.mark.skipif(
+    not SHARED.exists(), reason="needs shared/data/chinchilla_epoch beside the repository"
+)
+
+
+@chinchilla_points
+@pytest.mark.parametrize("objective", ["log_lsq", "log_huber:1e-3"])
+def test_outliers_in_the_published_points_do_not_move_a_plan_unseen(objective):
+    runs = lawful.read(SHARED / "chinchilla_epoch/chinchilla_points.csv")
+    every, kept = (
+        plan(belief(lawful.fit("chinchilla", r, objective=objective), draws=200), flops=5.76e23)
+        for r in (runs, runs.where("outlier_epoch == False"))
+    )
+    moved = abs(every["N"].estimate / kept["N"].estimate - 1)
+    flagged = "roads_disagree" in {f.code for f in every.findings}
+    assert len(runs) == 245 and (flagged or moved < 0.25)
+    assert "roads_disagree" not in {f.code for f in kept.findings}
+    assert every.roads["by isoFLOP parabolas"]["N"].lower < kept["N"].estimate
+
+
+@chinchilla_points
+def test_a_plan_is_quick():
+    runs = lawful.read(SHARED / "chinchilla_epoch/chinchilla_points.csv").where("outlier_epoch == False")
+    held = belief(lawful.fit("chinchilla", runs, objective="log_huber:1e-3"), draws=2000)
+    begin = process_time()
+    best = held.interval(lambda v: HOFFMANN.optimum["N"](5.76e23, v))
+    middle = process_time()
+    found = plan(held, flops=5.76e23)
+    assert middle - begin < 0.2 and process_time() - middle < 2  # 0.7 s on an idle core
+    assert found["N"] == best
+
+
+@settings(deadline=None)
+@given(st.floats(17, 27), st.floats(7, 12), st.floats(8, 13))
+def test_plans_keep_to_their_limits(c, n, d):
+    C, most_N, most_D = 10**c, 10**n, 10**d
+    found = plan(("chinchilla", "besiroglu2024"), flops=C, max_params=most_N, max_tokens=most_D)
+    N, D = found["N"].estimate, found["D"].estimate
+    assert N <= most_N * (1 + 1e-9) and D <= most_D * (1 + 1e-9) and 6 * N * D <= C * (1 + 1e-9)
+    free = plan(("chinchilla", "besiroglu2024"), flops=C)
+    assert found["L"].estimate >= free["L"].estimate * (1 - 1e-12)
+    assert bool(found.limits) == (not np.isclose(N, free["N"].estimate) or not np.isclose(6 * N * D, C))
+    for name in ("N", "D", "TPP"):
+        assert found.near[name][0] * (1 - 1e-9) <= found[name].estimate <= found.near[name][1] * (1 + 1e-9)

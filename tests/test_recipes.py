@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from scipy import stats
 from typer.testing import CliRunner
 
 import lawful
-from lawful.cli_plan_recipes import proxies_command, recipes_command
+from lawful.cli import app
 from lawful.datasets import load
 from lawful.laws.hoffmann import chinchilla
 from lawful.proxies import decision_accuracy
@@ -235,10 +234,7 @@ def test_on_the_command_line(tmp_path):
     pl.DataFrame({"params": table["N"], "tokens": table["D"], "loss": table["L"], "recipe": table["recipe"]}).write_csv(
         tmp_path / "runs.csv"
     )
-    app = typer.Typer()
-    app.command("recipes")(recipes_command)
-    app.command("proxies")(proxies_command)
-    done = CliRunner().invoke(app, ["recipes", str(tmp_path / "runs.csv"), "--flops", "1e20", "--draws", "40"])
+    done = CliRunner().invoke(app, ["plan", "recipes", str(tmp_path / "runs.csv"), "--flops", "1e20", "--draws", "40"])
     assert done.exit_code == 0, done.output
     assert "times the compute of a" in done.output and "do not cross" in done.output
     files = []
@@ -246,9 +242,9 @@ def test_on_the_command_line(tmp_path):
         one = lawful.fit("chinchilla", {k: v[table["recipe"] == name] for k, v in table.items()})
         files.append(str(tmp_path / f"{name}.json"))
         lawful.save(one, files[-1])
-    done = CliRunner().invoke(app, ["recipes", *files, "--flops", "1e20", "--draws", "40", "--json"])
+    done = CliRunner().invoke(app, ["plan", "recipes", *files, "--flops", "1e20", "--draws", "40", "--json"])
     assert done.exit_code == 0 and {p["a"] for p in json.loads(done.stdout)["pairs"]} == {"a", "b"}
-    done = CliRunner().invoke(app, ["proxies", str(tmp_path / "runs.csv"), "--along", "params"])
+    done = CliRunner().invoke(app, ["plan", "proxies", str(tmp_path / "runs.csv"), "--along", "params"])
     assert done.exit_code == 0 and "same order of pairs" in done.output
 
 

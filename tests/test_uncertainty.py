@@ -116,10 +116,19 @@ def test_cluster_bootstrap_is_wider_for_clustered_points():
 def test_a_quick_bootstrap_gives_the_same_draws(method):
     rng = np.random.default_rng(2)
     N = np.geomspace(1e7, 1e10, 14)
-    fit = lawful.fit("power_law_constant", {"N": N, "loss": 1.8 + 20 * N**-0.2 * np.exp(0.01 * rng.standard_normal(14))})
+    loss = 1.8 + 20 * N**-0.2 * np.exp(0.01 * rng.standard_normal(14))
+    fit = lawful.fit("power_law_constant", {"N": N, "loss": loss})
     full, quick = (bootstrap(fit, method, 100, quick=q) for q in (False, True))
     assert quick.F == pytest.approx(full.F, rel=1e-6)
     assert np.quantile(quick.values, 0.9, axis=0) == pytest.approx(np.quantile(full.values, 0.9, axis=0), rel=1e-3)
+
+
+def test_student_noise_makes_t_intervals():
+    N, noise = np.geomspace(1e7, 1e10, 5), np.random.default_rng(3).standard_normal(5)
+    fit = lawful.fit("power_law", {"N": N, "loss": 40 * N**-0.2 * np.exp(0.01 * noise)}, variables={"x": "N"})
+    sample = bootstrap(fit, "parametric", 4000, quick=True, student=True).column("alpha")
+    exact = intervals(fit, 0.9, "profile")["alpha"]
+    assert np.quantile(sample, [0.05, 0.95]) == pytest.approx([exact.lower, exact.upper], rel=0.02)
 
 
 def test_a_profile_needs_a_likelihood_and_a_known_name():
