@@ -6,26 +6,30 @@ drawn at random from the same candidates for 1, 2, 4 and 8 times the FLOP. The m
 interval is as narrow as the proposed runs' is the figure; beyond 8 it counts as 8.
 
     python benchmarks/next_runs.py                 # 20 worlds for each decision
+    python benchmarks/next_runs.py 5 winner        # five worlds of one
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 import lawful
 from lawful.belief import belief
 from lawful.candidates import candidates_for
-from lawful.decisions import Decision, loss_at, size_at
+from lawful.decisions import Decision, loss_at, size_at, winner_at
 from lawful.designs import random_design
 from lawful.fit import Fit
 from lawful.laws.hoffmann import chinchilla, optimal_params
 from lawful.next_runs import next_runs
 
 TARGET = 1e22
-DECISIONS = {"size": size_at(TARGET, tolerance=1e-9), "loss": loss_at(TARGET, tolerance=1e-9)}
+DECISIONS = {
+    "size": size_at(TARGET, tolerance=1e-9), "loss": loss_at(TARGET, tolerance=1e-9),
+    "winner": winner_at(TARGET, tolerance=1e-9),
+}  # fmt: skip
 MULTIPLES = (1, 2, 4, 8)
 REPEATS = 5  # noises of the proposed runs, and random designs at each multiple
 LEVEL = 0.9
@@ -63,8 +67,15 @@ def world(seed: int) -> World:
     return World(values, float(np.exp(rng.uniform(np.log(0.003), np.log(0.01)))), grid[0], grid[0] * grid[1])
 
 
-def width(fit: Fit, decision: Decision) -> float:
-    """Width of the interval of log N*, or of log L at N*, by refits of data drawn from the law (90 %)."""
+def other(one: World) -> World:
+    """A second recipe, a little better in size: what two recipes that are worth comparing differ by."""
+    values = one.values | {"A": one.values["A"] * 1.2, "alpha": one.values["alpha"] + 0.01}
+    return replace(one, values=values)
+
+
+def width(fits: list[Fit], decision: Decision) -> float:
+    """Width of the interval of log N*, of log L at N*, or of log L_a - log L_b there, by refits of data drawn from the
+    laws (90 %)."""
 
     def number(v):
         N = optimal_params(TARGET, v)
@@ -72,35 +83,49 @@ def width(fit: Fit, decision: Decision) -> float:
             return np.log(N)
         return np.log(v["E"] + v["A"] * N ** -v["alpha"] + v["B"] * (TARGET / 6 / N) ** -v["beta"])
 
-    one = belief(fit, method="parametric", draws=200).interval(number, LEVEL)
-    return one.upper - one.lower
+    held = [belief(fit, method="parametric", draws=200, seed=k) for k, fit in enumerate(fits)]
+    draws = [np.asarray(one.apply(number)[1], float) for one in held]
+    sample = draws[0] if len(draws) == 1 else draws[0] - draws[1]
+    low, high = np.nanquantile(sample, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(high - low)
 
 
-def refitted(one: World, losses: np.ndarray, N: np.ndarray, D: np.ndarray, rng: np.random.Generator) -> Fit:
-    """The fit when runs at N, D have been made as well."""
-    table = {"N": np.append(one.N, N), "D": np.append(one.D, D), "L": np.append(losses, one.losses(N, D, rng))}
-    return lawful.fit("chinchilla", table)
+Runs = list[tuple[np.ndarray, np.ndarray]]  # N, D of the new runs of each recipe
+
+
+def refitted(worlds: list[World], losses: list[np.ndarray], new: Runs, rng: np.random.Generator) -> list[Fit]:
+    """The fits when the new runs have been made as well."""
+    out = []
+    for one, seen, (N, D) in zip(worlds, losses, new):
+        table = {"N": np.append(one.N, N), "D": np.append(one.D, D), "L": np.append(seen, one.losses(N, D, rng))}
+        out.append(lawful.fit("chinchilla", table))
+    return out
 
 
 def multiple(seed: int, name: str) -> dict[str, float]:
     """One world: widths before, after the proposed runs and after random runs, and the multiple of FLOP they need."""
-    one, decision = world(seed), DECISIONS[name]
+    worlds, decision = [world(seed)], DECISIONS[name]
+    worlds += [other(worlds[0])] if name == "winner" else []
+    labels = ["a", "b"][: len(worlds)]
     rng = np.random.default_rng(1000 + seed)
-    losses = one.losses(one.N, one.D, rng)
-    first = lawful.fit("chinchilla", {"N": one.N, "D": one.D, "L": losses})
-    made = next_runs(first, decision, one.spent, worth=0.0)
-    N, D = (np.array([getattr(run, v) for run in made.runs]) for v in "ND")
-    ours = float(np.median([width(refitted(one, losses, N, D, rng), decision) for _ in range(REPEATS)]))
-    menu = candidates_for(made.limits)
+    losses = [one.losses(one.N, one.D, rng) for one in worlds]
+    first = [lawful.fit("chinchilla", {"N": one.N, "D": one.D, "L": y}) for one, y in zip(worlds, losses)]
+    spent = sum(one.spent for one in worlds)
+    made = next_runs(dict(zip(labels, first)) if len(first) > 1 else first[0], decision, spent, worth=0.0)
+    own = [[run for run in made.runs if run.recipe in (label, "")] for label in labels]
+    new = [(np.array([run.N for run in runs]), np.array([run.D for run in runs])) for runs in own]
+    ours = float(np.median([width(refitted(worlds, losses, new, rng), decision) for _ in range(REPEATS)]))
+    menu = candidates_for(made.limits, len(worlds))
     theirs = []
     for times in MULTIPLES:
         widths = []
         for _ in range(REPEATS):
-            at = random_design(rng, menu, made.limits, times * one.spent)
-            widths.append(width(refitted(one, losses, menu.N[at], menu.D[at], rng), decision))
+            at = np.array(random_design(rng, menu, made.limits, times * spent))
+            parts = [at[menu.recipe[at] == k] for k in range(len(worlds))]
+            widths.append(width(refitted(worlds, losses, [(menu.N[i], menu.D[i]) for i in parts], rng), decision))
         theirs.append(float(np.median(widths)))
     expected = np.log(made.after.upper / made.after.lower)
-    return {"world": seed, "before": width(first, decision), "ours": ours, "expected": expected, "runs": len(N),
+    return {"world": seed, "before": width(first, decision), "ours": ours, "expected": expected, "runs": len(made.runs),
             **{f"random x{k}": w for k, w in zip(MULTIPLES, theirs)}, "multiple": crossing(ours, theirs)}  # fmt: skip
 
 
@@ -114,9 +139,9 @@ def crossing(ours: float, theirs: list[float]) -> float:
     return float(np.exp(np.interp(-np.log(ours), -y, x)))
 
 
-def main(worlds: int = 20) -> None:
-    for name in DECISIONS:
-        rows = [multiple(seed, name) for seed in range(worlds)]
+def main(worlds: str = "20", *names: str) -> None:
+    for name in names or DECISIONS:
+        rows = [multiple(seed, name) for seed in range(int(worlds))]
         print(f"{name}: " + "  ".join(rows[0]))
         for row in rows:
             print("  ".join(f"{v:.3g}" for v in row.values()), flush=True)
@@ -127,4 +152,4 @@ def main(worlds: int = 20) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -152,9 +152,9 @@ def rivals(fit: Fit) -> list[Fit]:
     and Kaplan's; of compute alone a power law with and without a constant.
 
     Those that cannot be fitted (more parameters than runs), have no best size, or are the same curve under another name
-    are left out; `weights_of` weighs the rest by how well they fit.
+    are left out; `weights_of` weighs the rest by how well they fit. A weighted fit has none: give ``laws`` yourself.
     """
-    if fit.points.group is not None or any(v in fit.law.arrays for v in fit.law.variables):
+    if fit.points.group is not None or np.ptp(fit.points.w) > 0:
         return []
     symbols = {v: symbol_of(fit, v) for v in fit.law.variables}
     table = {symbol: fit.points.X[v] for v, symbol in symbols.items()} | {"loss": fit.points.y}
@@ -177,7 +177,7 @@ def rivals(fit: Fit) -> list[Fit]:
         except ValueError:
             continue
         if not any(_same_curve(made, other) for other in (fit, *out)):
-            out.append(replace(made, points=replace(made.points, w=fit.points.w)))
+            out.append(made)
     return out
 
 
@@ -193,6 +193,10 @@ def _named(fit: Fit | Mapping[str, Fit], decision: Decision) -> dict[str, Fit]:
             f"deciding on the {decision} takes {'one fit' if wanted == 1 else 'two fits by name, {name: fit}'}, "
             f"not {len(fits)}"
         )
+    for one in fits.values():
+        if one.points.group is not None or one.objective.binomial:
+            what = f"has parameters by {one.points.by}" if one.points.group is not None else "is of accuracies"
+            raise ValueError(f"the fit of {one.law.name} {what}; runs are planned from a fit of losses of one group")
     return fits
 
 
@@ -298,6 +302,11 @@ def _doubts(fits: Mapping[str, Fit], known: Outlook) -> tuple[Finding, ...]:
         out.append(Finding(
             "few_dof", "warning", f"The noise is estimated from {known.dof} degrees of freedom only.",
             (), "Give sigma= if the noise of a run is known, or plan repeats.",
+        ))  # fmt: skip
+    if any(one.points.cluster is not None for one in fits.values()):
+        out.append(Finding(
+            "checkpoints", "warning", "Some points are checkpoints of one run; their noise is taken as independent.",
+            (), "Fit the last checkpoint of each run, or expect wider intervals.",
         ))  # fmt: skip
     for label, one in fits.items():
         others = {name: w for name, w in known.laws if name not in map(name_of, fits.values()) and w > 0.25}
