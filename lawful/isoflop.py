@@ -22,6 +22,7 @@ from lawful.findings import Finding, counted
 
 _WINDOW = 0.2  # log range of C within one budget
 _FEWEST = 4  # runs at a budget
+_BENT = 0.01  # significance of a lack of fit
 _REACH = 1.0  # a minimum in a draw may lie so many widths of the sizes tried beyond them
 _POINTS = 12  # budgets per decade at which training curves are compared
 
@@ -113,8 +114,9 @@ def profiles(
     used = [s for s in own if not s.why_not]
     if len(used) < 2:
         reasons = "; ".join(sorted({s.why_not for s in own if s.why_not})) or "there are no budgets with several sizes"
-        raise ValueError(f"isoFLOP profiles need minima at two budgets or more; there are {len(used)}: {reasons}")
-    return _power_law(degree, tuple(own), used, sigma, dof, draws, seed)
+        raise ValueError(f"they need minima at two budgets or more; there are {len(used)}: {reasons}")
+    made = _power_law(degree, tuple(own), used, sigma, dof, draws, seed)
+    return replace(made, findings=(*made.findings, *_lack_of_fit(fitted, degree)))
 
 
 def budgets(flops: np.ndarray) -> list[np.ndarray]:
@@ -189,7 +191,7 @@ def _slice(C: np.ndarray, N: np.ndarray, L: np.ndarray, degree: int) -> Slice:
     middle = float(np.log(N).mean())
     made = Slice(float(np.exp(np.log(C).mean())), N, L, middle, np.zeros(0))
     if len(np.unique(N)) < degree + 2:
-        return replace(made, why_not=f"fewer than {degree + 2} sizes at a budget")
+        return replace(made, why_not=f"{len(np.unique(N))} sizes at {made.flops:.3g} FLOP, and {degree + 2} are needed")
     return replace(made, coefficients=np.polynomial.polynomial.polyfit(np.log(N) - middle, L, degree))
 
 
@@ -225,6 +227,30 @@ def _root(s: Slice) -> np.ndarray:
     return np.linalg.pinv(np.linalg.qr(X, mode="r")).T
 
 
+def _lack_of_fit(fitted: Sequence[Slice], degree: int) -> list[Finding]:
+    """An F test, pooled over budgets, of one degree more: where it fits better, the minima lean."""
+    from scipy.special import fdtrc
+
+    small = large = 0.0
+    more = left = 0
+    for s in fitted:
+        if len(np.unique(s.params)) < degree + 3:
+            continue
+        x, level = np.log(s.params) - s.middle, s.loss.mean()
+        better = np.polynomial.polynomial.polyval(x, np.polynomial.polynomial.polyfit(x, s.loss, degree + 1))
+        large += float((((s.loss - s.curve(s.params)) / level) ** 2).sum())
+        small += float((((s.loss - better) / level) ** 2).sum())
+        more, left = more + 1, left + len(s.loss) - degree - 2
+    if left <= 0 or not small > 0:
+        return []
+    p = float(fdtrc(more, left, max(large - small, 0.0) / more / (small / left)))
+    if p > _BENT:
+        return []
+    name = {2: "parabolas", 3: "cubics"}[degree]
+    message = f"The isoFLOP curves are no {name} over the sizes tried (p {p:.1g} against one degree more): minima lean."
+    return [Finding("lack_of_fit", "warning", message, (), "Leave out sizes far from the minimum.")]
+
+
 def _power_law(
     degree: int, own: tuple[Slice, ...], used: Sequence[Slice], sigma: float, dof: int, draws: int, seed: int
 ) -> Profiles:  # fmt: skip
@@ -236,7 +262,10 @@ def _power_law(
     level, a, centre = line(C, np.exp(x), w)
     sample = _draws(used, sigma, dof, tau, draws, seed)
     levels, slopes, _ = line(C, np.exp(sample), w)
-    found = [Finding("no_minimum", "warning", f"Left out: {s.why_not}.") for s in own if s.why_not]
+    found = [
+        Finding("no_minimum", "warning" if len(s.coefficients) else "note", f"IsoFLOP: {s.why_not}.")
+        for s in own if s.why_not
+    ]  # fmt: skip
     lost = int((~np.isfinite(sample)).any(1).sum())
     if lost:
         found.append(Finding("draws", "note", f"In {counted(lost, 'draw')} of {draws} some budget had no minimum."))

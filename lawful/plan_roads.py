@@ -77,19 +77,18 @@ def roads(way: Split, flops: float, level: float, draws: int = 1000, seed: int =
         return Roads({}, {}, ())
     answers: dict[str, dict[str, Interval]] = dict(_refits(way, flops, level))
     made: dict[int, Profiles] = {}
-    said: list[Finding] = []
-    for degree, name in _WORDS.items() if runs.run is None else ():
+    why = "rows are checkpoints of runs; the lower envelope reads their curves" if runs.run is not None else ""
+    for degree, name in _WORDS.items() if not why else ():
         try:
             made[degree] = profiles(runs.N, runs.D, runs.L, degree=degree, draws=draws, seed=seed)
+            answers[name] = _by_profiles(way, made[degree], flops, level, name)
         except ValueError as problem:
-            said.append(Finding("no_profiles", "note", f"No answer {name}: {problem}."))
-            continue
-        answers[name] = _by_profiles(way, made[degree], flops, level, name)
-    if runs.run is not None:
-        text = "No isoFLOP profiles: rows are checkpoints of runs; the lower envelope reads the training curves."
-        said.append(Finding("no_profiles", "note", text))
+            why = str(problem)
+    which = "isoFLOP cubics" if made else "isoFLOP profiles"
+    said = (Finding("no_profiles", "note", f"No answer by {which}: {why}."),) if why else ()
+    said = (*said, *dict.fromkeys(f for one in made.values() for f in one.findings if f.severity == "warning"))
     answers |= _by_envelope(way, runs, flops, level, seed)
-    return Roads(answers, made, tuple(said))
+    return Roads(answers, made, said)
 
 
 def _refits(way: Split, flops: float, level: float) -> dict[str, dict[str, Interval]]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from lawful.uncertainty import Interval
 
 
+_FIRST = ("error", "warning", "note")
+
+
 def describe_plan(plan: Plan) -> str:
     """The plan in lines of at most 100 characters."""
     lines = [*wrapped(plan.question), *wrapped(f"  {plan.source}"), ""]
@@ -27,7 +30,7 @@ def describe_plan(plan: Plan) -> str:
         line for text in plan.limits
         for line in textwrap.wrap(text, WIDTH, initial_indent="limit    ", subsequent_indent=" " * 9)
     ]  # fmt: skip
-    said += finding_lines(plan.findings)
+    said += finding_lines(sorted(plan.findings, key=lambda f: _FIRST.index(f.severity)))
     return "\n".join(lines + (["", *said] if said else []))
 
 

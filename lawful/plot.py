@@ -192,8 +192,9 @@ def _grid(figure: Figure, found: Styles) -> Any:
 def _abreast(labels: list[str], width: float) -> int:
     """How many columns of a legend fit into a width (inches); matplotlib fills column by column."""
     for columns in range(len(labels), 1, -1):
-        rows = -(-len(labels) // columns)
-        longest = [max(map(len, labels[i : i + rows])) for i in range(0, len(labels), rows)]
+        rows, fuller = divmod(len(labels), columns)  # the first columns have one entry more
+        ends = [(rows + 1) * min(i, fuller) + rows * max(i - fuller, 0) for i in range(columns + 1)]
+        longest = [max(map(len, labels[i:j])) for i, j in zip(ends, ends[1:])]
         if sum(0.066 * n + 0.58 for n in longest) <= width:
             return columns
     return 1

@@ -137,3 +137,18 @@ def test_plans_keep_to_their_limits(c, n, d):
     assert bool(found.limits) == (not np.isclose(N, free["N"].estimate) or not np.isclose(6 * N * D, C))
     for name in ("N", "D", "TPP"):
         assert found.near[name][0] * (1 - 1e-9) <= found[name].estimate <= found.near[name][1] * (1 + 1e-9)
+
+
+def test_limited_data_is_planned_by_the_published_law():
+    law = ("muennighoff", "muennighoff2023")
+    at = find("muennighoff").at("muennighoff2023", N=[6.34e9, 8.67e9], D=[2.42e11, 1.78e11], U=2.5e10)
+    assert at == pytest.approx([2.2256440889984477, 2.2269634075087867], rel=1e-6)  # the authors' README
+    found = plan(law, flops=1e22, U=2.5e10)
+    assert found["N"].estimate == pytest.approx(7.02639e9, rel=1e-3)  # a fine grid
+    assert found["L"].estimate == pytest.approx(2.22213, rel=3e-6)
+    theirs = at[0] if 6 * 6.34e9 * 2.42e11 <= 1e22 else np.inf
+    assert found["L"].estimate < theirs
+    plenty = plan(law, flops=1e22, U=1e13)
+    assert plenty["N"].estimate == pytest.approx(
+        plan(("chinchilla", "muennighoff2023"), flops=1e22)["N"].estimate, rel=1e-4
+    )

@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import lawful
 from lawful import plot
@@ -161,3 +162,10 @@ def test_numbers_on_axes():
     assert log_ticks(9e7, 1.5e10) == [1e8, 1e9, 1e10]
     assert log_ticks(1.4, 2.7) == [1.5, 2.0, 2.5]
     assert log_ticks(1e18, 1e24) == [1e18, 1e20, 1e22, 1e24]
+
+
+def test_a_legend_stays_inside_its_figure():
+    lines = tuple(Layer("line", f"L = 2.{i}", X, (1.0, 0.9, 0.8 - i / 100), role="ours") for i in range(8))
+    drawn = plot.draw(Figure("legend", "", "", (Panel("One", "parameters", "loss", lines, True),)))
+    box = drawn.legends[0].get_window_extent(FigureCanvasAgg(drawn).get_renderer())
+    assert box.x1 <= drawn.bbox.x1 + 2
