@@ -65,9 +65,10 @@ def next_command(
         (slurm, lambda: slurm_script(made, template)),
     )
     for path, text in written:
-        if path is not None:
+        if path is not None and made.runs:
             write_text(path, text())
-            typer.echo(f"{path}: written", err=True)
+        if path is not None:
+            typer.echo(f"{path}: {'written' if made.runs else 'not written, as there is no run to make'}", err=True)
     if figure is not None:
         from lawful.plot import save
         from lawful.plot_design import design_figure

@@ -101,6 +101,23 @@ def variables_at(fit: Fit, N: np.ndarray, D: np.ndarray) -> dict[str, np.ndarray
     return {v: np.asarray(x, float) for v, x in out.items()}
 
 
+def compute_of(fit: Fit) -> np.ndarray:
+    """Training compute of a fit's points (n,): C, 6 N D, or of 20 tokens per parameter where only one is known.
+
+    Raises ValueError for a law without size, tokens or compute.
+    """
+    named = {symbol_of(fit, v): x for v, x in fit.points.X.items()}
+    if "C" in named:
+        return named["C"]
+    size = next((named[s] for s in SIZES if s in named), None)
+    tokens = named.get("D")
+    if size is None and tokens is None:
+        raise ValueError(f"law {fit.law.name} has no size, tokens or compute: there is no scale to plan along")
+    if size is None or tokens is None:
+        return 6 * RATIO * size**2 if size is not None else 6 / RATIO * np.asarray(tokens) ** 2
+    return 6 * size * tokens
+
+
 def both_scales(fit: Fit) -> bool:
     """Whether the law tells model size from tokens: not so if it knows one of them, or compute, alone."""
     made = [

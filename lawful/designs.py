@@ -20,7 +20,8 @@ _POWERS = (1.0, 0.5, 0.0)  # gain / cost^power
 _PASSES = 3  # of swapping
 _SWAPS = 16  # runs from which swapping is left out of a pass beyond the first
 _HALVINGS = 7  # of the budget's logarithm
-_SPARE = 1.005  # runs that only widen the spread to so many times when left out are left out
+_SPARE = 1.005  # runs that only widen the interval to so many times when left out are left out
+_LEVEL = 0.9  # of that interval
 
 
 def chosen(
@@ -32,6 +33,8 @@ def chosen(
     criterion: "decision" (c-optimal: the variance of the decision's number) or "law" (D-optimal: all parameters).
     enough: the least budget is sought for which this holds of what will be known.
     """
+    if enough(known):
+        return []
     best = _best(known, menu, limits, criterion)
     if not enough(known.after(best)):
         return best
@@ -53,28 +56,29 @@ def _best(known: Outlook, menu: Candidates, limits: Limits, criterion: str) -> l
 
 
 def _pruned(known: Outlook, design: list[int]) -> list[int]:
-    """Leave out the least useful run, one after another, while all left out together widen the spread by half a per cent at most.
+    """Leave out the least useful run, one after another, while all together widen the interval by 0.5 % at most.
 
+    A run counts twice: by what it tells of the law, and as a degree of freedom of the noise.
     With A = I + sum g g' / sigma^2 over the runs, the variance is q' A^-1 q; leaving out v = g / sigma adds
     (q' A^-1 v)^2 / (1 - v' A^-1 v).
     """
     design = list(design)
-    most = (_SPARE * known.after(design).spread) ** 2
+    most = _SPARE * known.after(design).half_width(_LEVEL)
     while len(design) > 1:
         V = known.G[:, design] / known.noise[design]
         inverse = np.linalg.inv(np.eye(len(V)) + V @ V.T)
         rise = (known.q @ inverse @ V) ** 2 / np.maximum(1 - np.einsum("rk,rs,sk->k", V, inverse, V), 1e-12)
         least = int(rise.argmin())
-        if known.q @ inverse @ known.q + rise[least] > most:
+        if known.after([*design[:least], *design[least + 1 :]]).half_width(_LEVEL) > most:
             break
         del design[least]
     return design
 
 
 def _score(known: Outlook, design: list[int], criterion: str) -> float:
-    """What a design leaves open: the variance of the decision, or minus the log-determinant gained."""
+    """What a design leaves open: the decision's interval, or minus the log-determinant gained."""
     if criterion == "decision":
-        return known.after(design).spread
+        return known.after(design).half_width(_LEVEL)
     total = 0.0
     for i in design:
         total += float(known.surprise()[i])

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lawful.candidates import Candidates, Cost, Limits, candidates_for, cost_of, limits_for
-from lawful.decisions import RATIO, SIZES, Decision, best_size, both_scales, near_optimal, symbol_of
+from lawful.decisions import RATIO, SIZES, Decision, best_size, both_scales, compute_of, near_optimal, symbol_of
 from lawful.designs import chosen, isoflops, ladder, random_design
 from lawful.findings import Finding
 from lawful.fit import Fit
@@ -272,7 +272,7 @@ def _result(
         best = min((name for name in rows if name != RANDOM), key=lambda name: left[name].half_width(level))
     after = _interval(left[best], level)
     done = enough(known)
-    useless = not rows[best] or width(after) > (1 - worth) * width(before)
+    useless = not rows[best] or not (enough(left[best]) or width(after) <= (1 - worth) * width(before))
     stop = done or useless
     reason = reason_for(decision, before, after, done, useless, enough(left[best]), limits.flops, worth, known, fits)
     taken = sorted(rows[best], key=lambda i: (menu.cost[i], menu.recipe[i], menu.N[i]))
@@ -281,7 +281,7 @@ def _result(
     chance = known.below_zero if decision.kind == "winner" else None
     return NextRuns(
         decision, runs, before, before if stop else after, designs, "" if stop else best, stop, reason,
-        dict(known.laws), limits, path, _doubts(fits, known), chance, tuple(fits) if len(fits) > 1 else (),
+        dict(known.laws), limits, path, _doubts(fits, known, decision), chance, tuple(fits) if len(fits) > 1 else (),
     )  # fmt: skip
 
 
@@ -296,8 +296,15 @@ def _runs(menu: Candidates, taken: Sequence[int], labels: Sequence[str], seed: i
     return tuple(out)
 
 
-def _doubts(fits: Mapping[str, Fit], known: Outlook) -> tuple[Finding, ...]:
+def _doubts(fits: Mapping[str, Fit], known: Outlook, decision: Decision) -> tuple[Finding, ...]:
     out = []
+    asked = decision.flops or 6 * (decision.N or 0.0) * (decision.D or 0.0)
+    far = np.log10(asked / min(float(compute_of(one).max()) for one in fits.values()))
+    if far > 1:
+        out.append(Finding(
+            "far", "warning", f"The decision lies {far:.1f} decades of compute beyond the runs.", (),
+            "The intervals hold if one of the laws holds that far.",
+        ))  # fmt: skip
     if known.dof < 5:
         out.append(Finding(
             "few_dof", "warning", f"The noise is estimated from {known.dof} degrees of freedom only.",

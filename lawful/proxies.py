@@ -79,7 +79,8 @@ def decision_accuracy(
     along = _column(runs, along, _SCALES, "along")
     measured = _column(runs, target, (getattr(runs, "target", None) or "loss", "loss", "L"), "target")
     if by not in runs:
-        raise ValueError(f"by: the table has no column {by!r}{did_you_mean(by, _names(runs))}")
+        near = did_you_mean(by, _names(runs)) or "; name the column of recipes"
+        raise ValueError(f"by: the table has no column {by!r}{near}")
     sign = -1.0 if (_rises(measured) if higher_is_better is None else higher_is_better) else 1.0
     labels = np.asarray(as_labels(runs[by]))
     scale = np.asarray(runs[along], float)

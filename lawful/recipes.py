@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.decisions import RATIO, both_scales, variables_at
+from lawful.decisions import RATIO, both_scales, compute_of, variables_at
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.fit import fit as fit_law
@@ -211,7 +211,7 @@ def recipes(
     families, findings = _families(source, by, law, options)
     first = next(iter(families.values()))[0]
     names = tuple(families)
-    compute = np.concatenate([_compute(f[0]) for f in families.values()])
+    compute = np.concatenate([compute_of(f[0]) for f in families.values()])
     seen = float(compute.min()), float(compute.max())
     if flops is not None and not 0 < flops < np.inf:
         raise ValueError(f"flops is {flops}; it must be a number above 0, the compute that is asked about")
@@ -233,7 +233,7 @@ def recipes(
             "far", "warning", f"{high:.3g} FLOP is {high / seen[1]:.0f} times the largest run: in simulations of 1000 "
             "times, probabilities were too bold.", (), "Ask nearer to the runs, or run larger ones.",
         ))  # fmt: skip
-    points = {name: (_compute(fits[0]), fits[0].points.y) for name, fits in families.items()}
+    points = {name: (compute_of(fits[0]), fits[0].points.y) for name, fits in families.items()}
     return Recipes(names, grid, centre, joined, seen, high, rho, laws, points, tuple(notes))
 
 
@@ -287,7 +287,8 @@ def _fitted(
     if by not in runs:
         frame = getattr(runs, "frame", None)
         have = list(runs) if frame is None else list(frame.columns)
-        raise ValueError(f"by: the table has no column {by!r}{did_you_mean(by, have)}")
+        near = did_you_mean(by, have) or "; name the column of recipes"
+        raise ValueError(f"by: the table has no column {by!r}{near}")
     if law is None:
         listed = [(c.law, c.variables) for c in suited(runs, options.get("target"))]
         chinchilla = [one for one in listed if one[0].name == "chinchilla"]
@@ -315,27 +316,6 @@ def _weights_of(families: Mapping[str, Sequence[Fit]]) -> np.ndarray:
     if np.isfinite(score).any():
         w = np.exp(-0.5 * (score - score[np.isfinite(score)].min()))
     return 0.5 * w / w.sum() + 0.5 / len(w)
-
-
-def _compute(fit: Fit) -> np.ndarray:
-    """Training compute of a fit's points (n,): C, 6 N D, or of 20 tokens per parameter where only one is known."""
-    X = fit.points.X
-    values = {str(fit.points.columns[v]) if v == "x" else v: x for v, x in X.items()}
-    from lawful.quantities import find
-
-    named = {}
-    for name, x in values.items():
-        quantity = find(name)
-        named[quantity.symbol if quantity else name] = x
-    if "C" in named:
-        return named["C"]
-    N = named.get("N", named.get("N_nonemb"))
-    D = named.get("D")
-    if N is None and D is None:
-        raise ValueError(f"law {fit.law.name} has no size, tokens or compute: recipes are compared over compute")
-    N = D / RATIO if N is None and D is not None else N
-    assert N is not None
-    return 6 * N * (RATIO * N if D is None else D)
 
 
 def loss_curve(fit: Fit, theta: np.ndarray, flops: np.ndarray, ratio: float | None = None) -> np.ndarray:
