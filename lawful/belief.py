@@ -172,13 +172,13 @@ def _of_values(law: Law, values: str | Mapping[str, Any] | None) -> Belief:
 
 def _of_fit(fit: Fit, method: str, draws: int, group: str | None, seed: int) -> Belief:
     chosen = draw_method(fit) if method == "auto" else method
-    if chosen == "sandwich":
+    if fit.dof <= 0 and chosen in ("sandwich", *METHODS):
+        sample, note = np.full((draws, len(fit.estimates)), np.nan), "no degree of freedom says how noisy they are"
+    elif chosen == "sandwich":
         sample, note = _normal(fit, draws, seed), f"{draws} normal draws from the robust covariance"
     elif chosen in METHODS:
         made = bootstrap(fit, chosen, draws, seed, quick=True, student=True)
         sample, note = made.values, made.sentence().rstrip(".")
-        if fit.dof <= 0:  # nothing says how noisy the runs are
-            sample = np.full_like(sample, np.nan)
     else:
         raise ValueError(f"method {method!r} is unknown; allowed: auto, sandwich, {', '.join(METHODS)}")
     label = _group_of(fit, group)

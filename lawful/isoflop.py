@@ -3,7 +3,7 @@ r"""The other roads from runs to the best size at a budget: isoFLOP profiles and
 IsoFLOP profiles (Hoffmann et al. 2022, approach 2): at each of several budgets, runs of several sizes; a polynomial in
 log N through their losses; its minimum; a power law N = k C^a through the minima. A parabola is what the papers take.
 The curve is lopsided, though, and a parabola's minimum leans towards the side on which more sizes were tried; a cubic
-leans far less, and costs precision. Both are one call::
+leans far less, more so without the sizes farthest off, and costs precision. Both are one call::
 
     profiles(N, D, loss, degree=2).optimum(1e21)      # estimate, draws
 
@@ -22,7 +22,7 @@ from lawful.findings import Finding, counted
 
 _WINDOW = 0.2  # log range of C within one budget
 _FEWEST = 4  # runs at a budget
-_BENT = 0.01  # significance of a lack of fit
+_BENT = 0.2  # p of a lack of fit up to which cubics are narrowed
 _REACH = 1.0  # a minimum in a draw may lie so many widths of the sizes tried beyond them
 _POINTS = 12  # budgets per decade at which training curves are compared
 
@@ -96,8 +96,9 @@ def profiles(
 
     params, tokens, loss (n,): the runs. flops (n,): their budgets (default 6 N D); runs within 20 % of each other
     are one budget (`budgets`). Budgets with fewer than degree + 2 sizes are left out, and those whose minimum is not
-    inside the sizes tried; both are said. Draws take normal errors of the pooled relative size, with the uncertainty of
-    that size, and the scatter of the minima round the power law.
+    inside the sizes tried; both are said. Cubics leave out sizes far from their minima while a quartic fits better.
+    Draws take normal errors of the pooled relative size, with the uncertainty of that size, and the scatter of the
+    minima round the power law.
 
     Raises ValueError where fewer than two budgets remain.
     """
@@ -107,6 +108,8 @@ def profiles(
     C = 6 * N * np.asarray(tokens, float) if flops is None else np.asarray(flops, float)
     own = [_slice(C[rows], N[rows], L[rows], degree) for rows in budgets(C)]
     fitted = [s for s in own if len(s.coefficients)]
+    if degree == 3:
+        own, fitted = _narrowed(own)
     dof = sum(len(s.loss) - degree - 1 for s in fitted)
     square = sum(float((((s.loss - s.curve(s.params)) / s.loss.mean()) ** 2).sum()) for s in fitted)
     sigma = float(np.sqrt(square / dof)) if dof > 0 else np.nan
@@ -116,7 +119,7 @@ def profiles(
         reasons = "; ".join(sorted({s.why_not for s in own if s.why_not})) or "there are no budgets with several sizes"
         raise ValueError(f"they need minima at two budgets or more; there are {len(used)}: {reasons}")
     made = _power_law(degree, tuple(own), used, sigma, dof, draws, seed)
-    return replace(made, findings=(*made.findings, *_lack_of_fit(fitted, degree)))
+    return replace(made, findings=(*made.findings, *_bent(fitted, degree, len(L))))
 
 
 def budgets(flops: np.ndarray) -> list[np.ndarray]:
@@ -227,8 +230,28 @@ def _root(s: Slice) -> np.ndarray:
     return np.linalg.pinv(np.linalg.qr(X, mode="r")).T
 
 
-def _lack_of_fit(fitted: Sequence[Slice], degree: int) -> list[Finding]:
-    """An F test, pooled over budgets, of one degree more: where it fits better, the minima lean."""
+def _narrowed(own: list[Slice]) -> tuple[list[Slice], list[Slice]]:
+    """Cubics without the sizes farthest from their minima, one after the other, while a quartic fits better.
+
+    All slices, and those that were fitted.
+    """
+    while True:
+        fitted = [s for s in own if len(s.coefficients)]
+        if _lack_of_fit(fitted, 3) > _BENT or all(len(np.unique(s.params)) <= 6 for s in fitted):
+            return own, fitted
+        own = [_without_farthest(s) if len(np.unique(s.params)) > 6 and len(s.coefficients) else s for s in own]
+
+
+def _without_farthest(s: Slice) -> Slice:
+    x = float(minimum(s.coefficients)) + s.middle
+    x = x if np.log(s.params.min()) <= x <= np.log(s.params.max()) else float(np.log(s.params[s.loss.argmin()]))
+    distance = np.abs(np.log(s.params) - x)
+    kept = distance < distance.max() * (1 - 1e-9)
+    return _slice(np.full(kept.sum(), s.flops), s.params[kept], s.loss[kept], len(s.coefficients) - 1)
+
+
+def _lack_of_fit(fitted: Sequence[Slice], degree: int) -> float:
+    """p of an F test, pooled over budgets, that one degree more fits no better; 1 where there are too few sizes."""
     from scipy.special import fdtrc
 
     small = large = 0.0
@@ -242,13 +265,22 @@ def _lack_of_fit(fitted: Sequence[Slice], degree: int) -> list[Finding]:
         small += float((((s.loss - better) / level) ** 2).sum())
         more, left = more + 1, left + len(s.loss) - degree - 2
     if left <= 0 or not small > 0:
-        return []
-    p = float(fdtrc(more, left, max(large - small, 0.0) / more / (small / left)))
-    if p > _BENT:
-        return []
-    name = {2: "parabolas", 3: "cubics"}[degree]
-    message = f"The isoFLOP curves are no {name} over the sizes tried (p {p:.1g} against one degree more): minima lean."
-    return [Finding("lack_of_fit", "warning", message, (), "Leave out sizes far from the minimum.")]
+        return 1.0
+    return float(fdtrc(more, left, max(large - small, 0.0) / more / (small / left)))
+
+
+def _bent(fitted: Sequence[Slice], degree: int, runs: int) -> list[Finding]:
+    """What there is to say about curves that are no polynomials of the degree."""
+    name, p = {2: "parabolas", 3: "cubics"}[degree], _lack_of_fit(fitted, degree)
+    kept = sum(len(s.params) for s in fitted)
+    if p <= 0.01:
+        message = (
+            f"The isoFLOP curves are no {name} over the sizes tried (p {p:.1g} against one degree more): minima lean."
+        )
+        return [Finding("lack_of_fit", "warning", message, (), "Leave out sizes far from the minimum.")]
+    if degree == 3 and kept < runs:
+        return [Finding("narrowed", "note", f"The cubics use the {kept} of {runs} runs nearest to the minima.")]
+    return []
 
 
 def _power_law(

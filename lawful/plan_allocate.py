@@ -17,7 +17,7 @@ from lawful.quantities import did_you_mean
 
 SIZES = ("N", "N_nonemb", "N_act", "N_nonzero", "N_nv", "N_act_nonemb")
 PER_TOKEN = 6.0  # training FLOP per parameter and token
-_GRID, _ZOOM, _ZOOMS = 97, 17, 7
+_GRID, _ZOOM, _ZOOMS = 33, 7, 11
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,8 @@ def disagreement(way: Split, best: Interval, found: Roads) -> tuple[Finding, ...
     A road with an interval of its own: further than the two half-widths added in squares (on logs). One without, a
     refit of the same law: further than half the plan's own.
     """
+    if not 0 < best.lower < best.upper < np.inf:
+        return ()
     apart = []
     for name, answers in found.answers.items():
         one = answers[way.size]
@@ -198,7 +200,8 @@ def disagreement(way: Split, best: Interval, found: Roads) -> tuple[Finding, ...
         if np.isnan(one.lower):
             limit = 0.5 * abs(own)
         else:
-            limit = float(np.hypot(own, np.log((one.lower if step > 0 else one.upper) / one.estimate)))
+            end = one.lower if step > 0 else one.upper
+            limit = float(np.hypot(own, np.log(end / one.estimate))) if 0 < end < np.inf else np.inf
         if abs(step) > max(np.log(_APART), limit):
             apart.append(f"{number(one.estimate)} {name} ({np.exp(step):.2g} times)")
     if not apart:

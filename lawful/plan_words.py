@@ -37,7 +37,8 @@ def describe_plan(plan: Plan) -> str:
 def meaning(name: str) -> str:
     """What an answer's name stands for: the vocabulary's meaning, or the name in words."""
     quantity = find(name)
-    return quantity.meaning if quantity is not None else name.replace("_", " ")
+    own = {"probability": "that the budget is enough"}
+    return quantity.meaning if quantity is not None else own.get(name, name.replace("_", " "))
 
 
 def cells(one: Interval) -> tuple[str, str]:

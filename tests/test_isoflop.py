@@ -42,7 +42,17 @@ def test_a_parabola_leans_where_a_cubic_does_not():
 def test_curves_that_are_no_parabolas_are_said():
     bent, plain = (profiles(*curves(d, noise=1e-4), draws=2) for d in (3, 2))
     assert "lack_of_fit" in {f.code for f in bent.findings} and plain.findings == ()
-    assert profiles(*curves(3, noise=1e-4), degree=3, draws=2).findings == ()
+    assert "lack_of_fit" not in {f.code for f in profiles(*curves(3, noise=1e-4), degree=3, draws=2).findings}
+
+
+def test_cubics_leave_out_sizes_far_from_their_minima():
+    v = CHINCHILLA["besiroglu2024"].values
+    C = np.repeat(np.geomspace(1e18, 1e21, 7), 13)
+    N = optimal_params(C, v) * np.tile(np.geomspace(0.2, 64, 13), 7)
+    noise = np.exp(0.001 * np.random.default_rng(0).standard_normal(len(N)))
+    made = profiles(N, C / 6 / N, chinchilla.at(v, N=N, D=C / 6 / N) * noise, degree=3, draws=2)
+    assert "narrowed" in {f.code for f in made.findings} and max(len(s.params) for s in made.slices) < 13
+    assert made.optimum(1e21)[0] == pytest.approx(float(optimal_params(1e21, v)), rel=0.15)
 
 
 def test_draws_scatter_as_repeated_experiments_do():

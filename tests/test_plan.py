@@ -152,3 +152,10 @@ def test_limited_data_is_planned_by_the_published_law():
     assert plenty["N"].estimate == pytest.approx(
         plan(("chinchilla", "muennighoff2023"), flops=1e22)["N"].estimate, rel=1e-4
     )
+
+
+def test_as_many_parameters_as_runs_tell_nothing():
+    table = {k: x[[0, 1, 5, 8, 12]] for k, x in grid().items()}
+    found = plan(belief(lawful.fit("chinchilla", lawful.read(table)), draws=40), flops=1e21)
+    assert all(one.verdict.startswith("cannot tell") for one in found.answers.values())
+    assert "no_freedom" in {f.code for f in found.findings} and "no limit" in str(found)
