@@ -18,8 +18,8 @@ import numpy as np
 
 import lawful
 from lawful.belief import belief
-from lawful.candidates import candidates_for
 from lawful.decisions import Decision, loss_at, size_at, winner_at
+from lawful.design_grid import candidates_for
 from lawful.designs import random_design
 from lawful.fit import Fit
 from lawful.laws.hoffmann import chinchilla, optimal_params

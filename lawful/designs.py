@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lawful.candidates import Candidates, Limits
-from lawful.information import Outlook
+from lawful.design_grid import Candidates, Limits
+from lawful.design_information import Outlook
 
 _POWERS = (1.0, 0.5, 0.0)  # gain / cost^power
 _PASSES = 3  # of swapping

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lawful.candidates import Candidates, Cost, Limits, candidates_for, cost_of, limits_for
 from lawful.decisions import RATIO, SIZES, Decision, best_size, both_scales, compute_of, near_optimal, symbol_of
+from lawful.design_grid import Candidates, Cost, Limits, candidates_for, cost_of, limits_for
+from lawful.design_information import Outlook, name_of, outlook, paired
 from lawful.designs import chosen, isoflops, ladder, random_design
 from lawful.findings import Finding
 from lawful.fit import Fit
 from lawful.fit import fit as fit_law
-from lawful.information import Outlook, name_of, outlook, paired
 from lawful.next_words import reason_for, width
 from lawful.shapes import Shape
 from lawful.uncertainty import Interval

@@ -11,8 +11,8 @@ from lawful.decisions import Decision, near_optimal
 from lawful.uncertainty import Interval
 
 if TYPE_CHECKING:
+    from lawful.design_information import Outlook
     from lawful.fit import Fit
-    from lawful.information import Outlook
     from lawful.next_runs import NextRuns
 
 

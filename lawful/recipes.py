@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from lawful.decisions import RATIO, both_scales, compute_of, variables_at
+from lawful.design_information import aicc, name_of
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.fit import fit as fit_law
-from lawful.information import aicc, name_of
 from lawful.uncertainty import Interval, percentiles
 
 _REACH = 1e3  # compute multipliers are looked for up to so many times, either way

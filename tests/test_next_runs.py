@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 import lawful
-from lawful.candidates import candidates_for, limits_for
 from lawful.cli import app
 from lawful.decisions import best_size, loss_at, near_optimal, number_of, size_at, winner_at
+from lawful.design_grid import candidates_for, limits_for
+from lawful.design_information import outlook, root_covariance, weights_of
 from lawful.designs import ladder, random_design
-from lawful.information import outlook, root_covariance, weights_of
 from lawful.laws.hoffmann import chinchilla, optimal_params
 from lawful.next_runs import NextRuns, next_runs, rivals
 from lawful.run_files import commands, shell_script, slurm_script, to_csv
