@@ -84,7 +84,7 @@ def bootstrap(
         raise ValueError("the cluster bootstrap needs runs with several points each: read the table with run=COLUMN")
     rng = np.random.default_rng(seed)
     problems, degenerate = resample(fit, method, draws, rng, student)
-    theta, F = _quick(fit, problems) if quick else refit(fit, problems)
+    theta, F = refit_quickly(fit, problems) if quick else refit(fit, problems)
     failed = ~np.isfinite(F)
     named = fit.model.natural(theta)
     named[failed] = np.nan
@@ -203,7 +203,7 @@ def refit(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     return theta, F
 
 
-def _quick(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
+def refit_quickly(fit: Fit, problems: Problems) -> tuple[np.ndarray, np.ndarray]:
     """`refit` with few starts: the fit's optimum and, of the optima of every 25th problem made in full, the best six.
 
     Everything is made in full where a second such sample of problems finds that better optima were missed.

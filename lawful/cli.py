@@ -15,6 +15,8 @@ from lawful import cli_plan_data, cli_plan_model, cli_plan_run
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
 from lawful.cli_plan import named, plans
+from lawful.cli_plan_next import next_command
+from lawful.cli_plan_recipes import proxies_command, recipes_command
 from lawful.cli_study import study
 from lawful.cli_train import train
 from lawful.cli_validate import validate
@@ -52,6 +54,9 @@ app.command(short_help="Say whether a fit is to be believed, and why not.", no_a
 app.command(short_help="Hold larger runs out, forecast them, score the forecasts.", no_args_is_help=True)(validate)
 app.command(short_help="Compare laws, or ways to fit them.", no_args_is_help=True)(compare)
 app.command(short_help="Intervals with published exponents as a prior.", no_args_is_help=True)(posterior)
+plans.command("next", short_help="Propose the runs that a decision needs, or stop.", no_args_is_help=True)(next_command)
+plans.command("recipes", short_help="Say which recipe wins at scale.", no_args_is_help=True)(recipes_command)
+plans.command("proxies", short_help="Say how well small runs rank recipes.", no_args_is_help=True)(proxies_command)
 app.add_typer(plans, name="plan", short_help="Say what to train with a budget, or for a target.")
 app.command(short_help="Run a published study again and check its numbers.")(study)
 app.command(short_help="Train a sweep of small models (needs PyTorch).", no_args_is_help=True)(train)
