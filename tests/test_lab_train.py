@@ -36,6 +36,9 @@ def without_measured(record):
         {"cell": "hierarchical", "noise": 0.1, "samples": 2},
         {"reweight": "hard"},
         {"reweight": "easy", "reweight_closed": True},
+        {"reweight": "hard", "reweight_encoder": "frozen", "reweight_keep": 0.5},
+        {"members": 2},
+        {"segments": 3, "halting": True},
         {"precision": "bf16"},
         {"unique": 40, "rungs": 2, "schedule": "cosine", "weight_decay": 0.1},
     ],
@@ -99,12 +102,11 @@ def test_whole_answers_are_checked_for_every_constraint(train, name):
 
 def test_levels_can_be_left_out_or_unlocked_one_by_one():
     pytest.importorskip("torch", reason="training needs PyTorch: pip install 'lawful[lab]'")
-    from lawful.lab.models import build
     from lawful.lab.train import Training
 
     def levels_asked(step, **extra):
         given = config({**SMALL, **extra})
-        training = Training(given, given.built_task, build(given.shape, given.built_task), "cpu")
+        training = Training(given, given.built_task)
         training.step = step
         return int((training.asked()[1] >= 0).sum(1).max())
 
