@@ -56,6 +56,8 @@ def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dic
     trained = time.perf_counter(), time.process_time()
     run, models = runs[0], [run.model for run in runs]
     scored = None if status == "diverged" else evaluate(models, task, config, device)
+    for row in scored["levels"] if scored and hasattr(task, "data_floor") else []:
+        row["data_floor_loss"] = task.data_floor(run.step * config.batch, row["level"])  # type: ignore[attr-defined]
     spent = sum(run.step for run in runs) / (config.n_steps * config.members)
     record = {
         "key": key(config),

@@ -9,8 +9,8 @@ moment and level:
 * ``part``: "end", the finished run; "loops", other loops than trained with; "rung", on the way.
 * ``level``: 0 for all answers together, otherwise the task's level.
 * ``loss, loss_capped, bayes_loss``: nats per answer; of the model, with each answer at log(answers) at most, and of
-  the true model on the same answers. ``floor_loss, chance_loss, floor_accuracy, chance_accuracy`` belong to the level;
-  level 0 has their means over the answers.
+  the true model on the same answers. ``floor_loss, chance_loss, floor_accuracy, chance_accuracy``: what the task knows
+  of the level (level 0: means over the answers), ``data_floor_loss`` the least after so much data, where it knows that.
 * ``test_loops``: cycles the model was run for, ``serial``: blocks in sequence, ``step``: training steps done.
 * every setting of the run by its name (``warmup_share`` and ``decay_share`` are shares of the steps), a task's knobs as
   ``knob_NAME`` and their JSON as ``knobs``.
@@ -27,7 +27,7 @@ from lawful.findings import RunsError
 
 _SCORES = (
     "loss", "loss_capped", "bayes_loss", "accuracy", "ece", "reach", "n", "weight", "segments_used", "floor_loss",
-    "chance_loss", "floor_accuracy", "chance_accuracy",
+    "chance_loss", "floor_accuracy", "chance_accuracy", "data_floor_loss",
 )  # fmt: skip
 _COUNTS = ("params", "params_nonembed", "params_used", "tokens", "unique_tokens", "flops", "state_bytes")
 _MEASURED = ("cpu_seconds", "train_cpu_seconds", "train_seconds", "tokens_per_second", "peak_memory_bytes")
@@ -90,7 +90,7 @@ def _shared(record: Mapping[str, Any]) -> dict[str, Any]:
         "step": record["steps"],
         **{name: record.get(name) for name in _COUNTS},
         **{name: record["measured"].get(name) for name in _MEASURED},
-        "knobs": json.dumps(knobs, sort_keys=True) if knobs else "",
+        "knobs": json.dumps(knobs, sort_keys=True) if knobs else None,
         **{f"knob_{name}": _cell(value) for name, value in knobs.items()},
         **dict(zip(_ANSWERS, (solved.get("greedy"), solved.get("samples"), _cell(solved.get("right"))))),
     }
@@ -117,7 +117,7 @@ def _scored(shared: Mapping[str, Any], scored: Mapping[str, Any], part: str) -> 
 def _whole(scored: Mapping[str, Any], levels: list[dict[str, Any]]) -> dict[str, Any]:
     """The scores of all answers, with floor and chance as means over the levels asked."""
     found = {name: scored.get(name) for name in _SCORES}
-    for name in ("floor_loss", "chance_loss", "floor_accuracy", "chance_accuracy"):
+    for name in ("floor_loss", "chance_loss", "floor_accuracy", "chance_accuracy", "data_floor_loss"):
         if levels and all(name in one for one in levels):
             found[name] = sum(one["weight"] * one[name] for one in levels) / sum(one["weight"] for one in levels)
     return found

@@ -1,0 +1,334 @@
+"""The exponent as a function of the level: does a power law to the known floor hold, where does it bend, who leaves
+chance, and do pattern matching and reasoning differ?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lawful.breaks import BreakTest, break_test
+from lawful.runs import Runs
+from lawful.stats import adjust_p
+from lawful.studies.lab_exponents import (
+    FLAT,
+    Contrast,
+    Ladder,
+    bends,
+    contrast,
+    free_exponent,
+    ladder,
+    leaves_chance,
+    over_seeds,
+    slopes,
+)
+from lawful.studies.lab_runs import LEVELS, plain_number, told, values_of
+from lawful.studies.parts import Part, floats, span
+from lawful.studies.results import Figure, Layer, Panel
+from lawful.uncertainty import Interval
+
+SECTION, BREAKS, GROUPS = "Exponents by level", "Breaks and chance", "Pattern matching against reasoning"
+_SIZE = "Parameters without embeddings"
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Series:
+    """A ladder with its exponents: by seed and with their interval, against sizes without and with embeddings."""
+
+    ladder: Ladder
+    by_seed: np.ndarray
+    known: Interval
+    known_total: Interval
+    free: Interval
+    floor: Interval
+    lack: tuple[float, float, float]
+
+
+def series(runs: Runs) -> list[Series]:
+    """Facts and chains as a whole and by level, swaps by level: every ladder of two sizes and more."""
+    present = values_of(runs, "task")
+    wanted = [("facts", level) for level in (0, *LEVELS.values())] if "facts" in present else []
+    wanted += [("markov", level) for level in (1, 2, 3)] if "markov" in present else []
+    wanted += [("swaps", level) for level in LEVELS.values()] if "swaps" in present else []
+    return [_series(ladder(runs, task, level)) for task, level in wanted]
+
+
+def _series(one: Ladder) -> Series:
+    by_seed = slopes(one)
+    total = over_seeds(slopes(one, embeddings=True))
+    return Series(one, by_seed, over_seeds(by_seed), total, *free_exponent(one), bends(one))
+
+
+def levels(found: list[Series]) -> Part:
+    """The table of exponents, and what may be said of each."""
+    part = Part()
+    lack = _adjusted([s.lack[0] for s in found])
+    lines = []
+    for s, p in zip(found, lack):
+        lines.append((
+            s.ladder.task, _level_name(s.ladder), _interval(s.known), _interval(s.known_total), _interval(s.free),
+            _interval(s.floor), f"{p:.3g}" if np.isfinite(p) else "cannot tell",
+            f"{s.lack[1]:.2f} to {s.lack[2]:.2f}" if np.isfinite(p) else "", _holds(s, p),
+        ))  # fmt: skip
+    columns = ("task", "level", "exponent, E known", "with embeddings", "exponent, E free", "E free", "lack of fit p",
+               "local exponents", "power law to the floor")  # fmt: skip
+    note = (
+        "Of the excess over the known floor against parameters without embeddings; 95 % intervals: Student's t over "
+        "seeds, "
+        f"profile for E free. Lack of fit: F against the scatter of seeds, Holm over {len(found)} series. Local "
+        f"exponents: "
+        "first and last step of the ladder."
+    )
+    part.table("exponents", SECTION, "Exponents by task and level", columns, lines, note)
+    _say_known_or_free(part, found)
+    _say_levels(part, found)
+    part.figures.append(_loss_figure(found))
+    part.figures.append(_exponent_figure(found))
+    return part
+
+
+def _holds(s: Series, p: float) -> str:
+    if abs(s.known.lower) < FLAT and abs(s.known.upper) < FLAT:
+        return "flat: size buys nothing"
+    if s.known.lower <= 0 <= s.known.upper:
+        return "cannot tell: an exponent of 0 is inside"
+    if not np.isfinite(p):
+        return "cannot tell: too few sizes or seeds"
+    return "no departure shown" if p > ALPHA else ("bends up" if s.lack[2] < s.lack[1] else "bends down")
+
+
+def _say_known_or_free(part: Part, found: list[Series]) -> None:
+    moving = [s for s in found if s.known.lower > FLAT]
+    if not moving:
+        return
+    wide = [
+        (s.free.upper - s.free.lower) / (s.known.upper - s.known.lower) for s in moving if np.isfinite(s.free.upper)
+    ]
+    apart = sum(not s.free.lower <= s.known.estimate <= s.free.upper for s in moving)
+    open_ = sum(bool(s.free.verdict) or not np.isfinite(s.free.upper) for s in moving)
+    gap = np.median([abs(s.known_total.estimate / s.known.estimate - 1) for s in moving])
+    part.say(
+        "known_or_free", SECTION,
+        f"Freeing E widens the interval of the exponent {np.median(wide):.1f}-fold (median of {len(wide)} series that "
+        f"scale); in {apart} of {len(moving)} the known-floor exponent is outside the free-floor interval and in "
+        f"{open_} "
+        f"the free exponent has no upper limit. Counting embeddings moves it by {gap:.0%} (median). An exponent from "
+        f"these "
+        "sizes is a statement about the floor and the count that were assumed."
+        if wide else "With E free no exponent has an upper limit at these sizes.",
+        "note", widening=float(np.median(wide)) if wide else None, outside=apart, open=open_, embeddings=float(gap),
+    )  # fmt: skip
+
+
+def _say_levels(part: Part, found: list[Series]) -> None:
+    swaps = [s for s in found if s.ladder.task == "swaps"]
+    if len(swaps) < 2:
+        return
+    first, last = swaps[0], swaps[-1]
+    steady = all(a.known.estimate > b.known.estimate for a, b in zip(swaps, swaps[1:]))
+    part.say(
+        "level_gradient", SECTION,
+        f"In reasoning the exponent falls with the number of sequential steps: "
+        f"{told(f'{s.known.estimate:.3g} at {s.ladder.level}' for s in swaps)}"
+        f"{', each below the one before' if steady else ''}; from {first.known} to {last.known}.",
+        "supported" if first.known.lower > last.known.upper else "cannot tell",
+        exponents=[s.known.estimate for s in swaps], levels=[s.ladder.level for s in swaps],
+    )  # fmt: skip
+
+
+def breaks(found: list[Series]) -> Part:
+    """Two lines against one in log-log, and the size at which each level leaves chance."""
+    part = Part()
+    long = [s for s in found if (s.ladder.excess > 0).all() and len(s.ladder.N) >= 5]
+    tests = {id(s): test for s, test in zip(long, _break_tests(long))} if long else {}
+    lines = []
+    for s in found:
+        test, one = tests.get(id(s)), s.ladder
+        at = leaves_chance(one, ALPHA)
+        words = ("cannot tell: fewer than 5 sizes", "") if test is None else test
+        first, last = one.accuracy.mean(0)[[0, -1]]
+        lines.append((one.task, _level_name(one), *words, round(one.chance, 3), f"{first:.3f} to {last:.3f}",
+                      _from(one, at)))  # fmt: skip
+    columns = ("task", "level", "break", "p", "chance", "accuracy, smallest to largest", "above chance from N")
+    note = (
+        "Break: best place of two free lines against one in ln N and mean ln excess, p by simulation, Holm over the "
+        "series. "
+        "Above chance: one-sided, 5 % over the sizes, the seeds and the answers both counted as noise. N without "
+        "embeddings."
+    )
+    part.table("breaks", BREAKS, "Breaks, and the size at which a level leaves chance", columns, lines, note)
+    shown = [s for s in long if tests[id(s)][0].startswith("after")]
+    part.say(
+        "breaks", BREAKS,
+        f"A break is shown in {len(shown)} of {len(long)} series at family-wise 5 %"
+        + (f" ({told(s.ladder.name for s in shown)})" if shown else "")
+        + ". Two lines fitting better than one is not by itself a threshold: a level that is learnt within the ladder "
+        "bends as well." if long else "Fewer than 5 sizes: whether there is a break cannot be told.",
+        "note" if long else "cannot tell", series=len(long), shown=len(shown),
+    )  # fmt: skip
+    _say_chance(part, found)
+    return part
+
+
+def _break_tests(long: list[Series]) -> list[tuple[str, str]]:
+    words: list[tuple[str, str]] = [("", "")] * len(long)
+    for n in {len(s.ladder.N) for s in long}:
+        rows = [i for i, s in enumerate(long) if len(s.ladder.N) == n]
+        y = np.array([np.log(long[i].ladder.excess).mean(0) for i in rows])
+        test: BreakTest = break_test(np.log(long[rows[0]].ladder.N_nonemb), y)
+        adjusted = adjust_p(test.p, "holm", planned=len(long))
+        for k, i in enumerate(rows):
+            N = long[i].ladder.N_nonemb[test.after[k]]
+            found = f"after {plain_number(N)}" if adjusted[k] <= ALPHA else "none shown"
+            words[i] = (found, f"{adjusted[k]:.3g}")
+    return words
+
+
+def _say_chance(part: Part, found: list[Series]) -> None:
+    room = [s for s in found if s.ladder.best - s.ladder.chance > 0.01]  # the commonest fact is what one would guess
+    stuck = [s for s in room if leaves_chance(s.ladder, ALPHA) is None]
+    swaps = [s for s in stuck if s.ladder.task == "swaps"]
+    largest = max(s.ladder.N_nonemb[-1] for s in found)
+    part.say(
+        "chance", BREAKS,
+        f"Up to {plain_number(largest)} parameters {told(s.ladder.name for s in stuck)} stay at chance."
+        if stuck else "Every level leaves chance within the ladder.",
+        "supported" if swaps else "note", stuck=[s.ladder.name for s in stuck],
+    )  # fmt: skip
+
+
+def groups(found: list[Series]) -> Part:
+    """The contrast of exponents: facts as a whole minus swaps at each level, and the plateau of a pattern task."""
+    part = Part()
+    facts = next((s for s in found if s.ladder.task == "facts" and s.ladder.level == 0), None)
+    swaps = [s for s in found if s.ladder.task == "swaps"]
+    if facts is None or not swaps:
+        part.say("contrast", GROUPS, "The sweep lacks facts or swaps: the groups cannot be compared.", "cannot tell")
+        return part
+    tests = {s.ladder.level: contrast(facts.by_seed, s.by_seed, len(swaps), ALPHA) for s in swaps}
+    lines = [
+        (name, level, _interval(s.known), f"{tests[level].interval.estimate:+.3f}",
+         span(tests[level].interval.lower, tests[level].interval.upper), f"{tests[level].test.p:.3g}",
+         f"{tests[level].test.smallest_p:.3g}", _difference(tests[level]))
+        for (name, level), s in zip(LEVELS.items(), swaps)
+    ]  # fmt: skip
+    columns = ("level", "steps", "exponent of swaps", "facts minus swaps", "interval", "permutation p", "smallest p",
+               "facts scale")  # fmt: skip
+    one = tests[swaps[-1].ladder.level]
+    note = (
+        f"Facts: {facts.known}. Unit: the seed, {one.seeds} per arm. Intervals: Welch at {one.interval.level:.0%}, so "
+        f"that "
+        f"all {len(swaps)} hold together with 95 %. The exact permutation test needs 5 seeds per arm to reach that "
+        f"level."
+    )
+    part.table("contrast", GROUPS, "Exponent of facts minus exponent of swaps, E known", columns, lines, note)
+    last, first = swaps[-1].ladder.level, swaps[0].ladder.level
+    part.say(
+        "contrast", GROUPS,
+        f"Facts minus swaps at {last} sequential steps: {tests[last]} (family-wise 95 %). "
+        + ("Where the answer takes many steps in sequence, size at fixed depth buys nothing while memory scales."
+           if tests[last].told and tests[last].interval.lower > 0 else "The groups are not told apart."),
+        "supported" if tests[last].told and tests[last].interval.lower > 0 else "cannot tell",
+        estimate=tests[last].interval.estimate, lower=tests[last].interval.lower, upper=tests[last].interval.upper,
+        p=tests[last].test.p, needed=tests[last].needed, by_level={str(k): str(v) for k, v in tests.items()},
+    )  # fmt: skip
+    if tests[first].told and tests[first].interval.upper < 0:
+        part.say(
+            "shallow", GROUPS,
+            f"Shallow reasoning scales better than memory: facts minus swaps at {first} step: {tests[first]}. "
+            f"'Reasoning "
+            "breaks down' is wrong as a statement about the group; it is about the number of sequential steps.",
+            "supported", estimate=tests[first].interval.estimate,
+        )  # fmt: skip
+    _say_plateau(part, found)
+    return part
+
+
+def _say_plateau(part: Part, found: list[Series]) -> None:
+    chains = [s for s in found if s.ladder.task == "markov"]
+    if len(chains) < 2:
+        return
+    last = chains[-1]
+    flat = last.known.upper < 0.25 * chains[1].known.estimate
+    part.say(
+        "plateau", GROUPS,
+        f"A plateau is not the mark of reasoning: chains of order {chains[1].ladder.level} scale with "
+        f"{chains[1].known}, of "
+        f"order {last.ladder.level} with {last.known}; that table is larger than these models and their data.",
+        "supported" if flat else "cannot tell", exponents=[s.known.estimate for s in chains],
+    )  # fmt: skip
+
+
+def _from(one: Ladder, at: float | None) -> str:
+    if one.best - one.chance <= 0.01:
+        return "guessing is as good as it gets"
+    return "at none of the sizes" if at is None else plain_number(at)
+
+
+def _difference(one: Contrast) -> str:
+    if not one.told:
+        return f"cannot tell: {one.needed} seeds each"
+    return "faster" if one.interval.lower > 0 else "slower"
+
+
+def _adjusted(p: list[float]) -> np.ndarray:
+    known = np.isfinite(p)
+    out = np.full(len(p), np.nan)
+    if known.any():
+        out[known] = adjust_p(np.array(p)[known], "holm")
+    return out
+
+
+def _level_name(one: Ladder) -> str:
+    if one.level == 0:
+        return "all"
+    if one.task == "markov":
+        return f"order {one.level}"
+    return f"{next(name for name, k in LEVELS.items() if k == one.level)} ({one.level})"
+
+
+def _interval(one: Interval) -> str:
+    if not np.isfinite(one.lower + one.upper):
+        ends = [f"{v:.2g}" if np.isfinite(v) else "?" for v in (one.lower, one.upper)]
+        return f"{one.estimate:.3g} [{', '.join(ends)}]"
+    return f"{one.estimate:.3g} {span(one.lower, one.upper, digits=2)}"
+
+
+def _loss_figure(found: list[Series]) -> Figure:
+    panels = []
+    for task in dict.fromkeys(s.ladder.task for s in found):
+        layers: list[Layer] = []
+        for s in (s for s in found if s.ladder.task == task and (s.ladder.excess > 0).all()):
+            if task == "facts" and s.ladder.level:
+                continue
+            x, y = s.ladder.N_nonemb, np.log(s.ladder.excess)
+            line = np.exp(y.mean() - s.known.estimate * (np.log(x) - np.log(x).mean()))
+            label = _level_name(s.ladder)
+            layers.append(Layer("points", label, floats(np.tile(x, len(y))), floats(np.exp(y).ravel()), role="ours"))
+            layers.append(Layer("line", label, floats(x), floats(line), role="ours"))
+        if layers:
+            panels.append(Panel(task, _SIZE, "Loss above the floor (nats)", tuple(layers), log_x=True, log_y=True))
+
+    caption = "Loss above the known floor against size, every seed, with the power law of each level."
+    return Figure("losses", SECTION, caption, tuple(panels))
+
+
+def _exponent_figure(found: list[Series]) -> Figure:
+    layers = []
+    for task in dict.fromkeys(s.ladder.task for s in found):
+        rows = [s for s in found if s.ladder.task == task and s.ladder.level > 0 and np.isfinite(s.known.lower)]
+        x = floats([s.ladder.level for s in rows])
+        low, high = floats([s.known.lower for s in rows]), floats([s.known.upper for s in rows])
+        layers += [Layer("interval", task, x, lower=low, upper=high, role="ours"),
+                   Layer("line", task, x, floats([s.known.estimate for s in rows]), role="ours")]  # fmt: skip
+    whole = next((s for s in found if s.ladder.task == "facts" and s.ladder.level == 0), None)
+    if whole is not None:
+        layers.append(Layer("line", "facts, all", (1.0, 16.0), floats([whole.known.estimate] * 2), role="reference"))
+    panel = Panel("", "Level", "Exponent, E known", tuple(layers), log_x=True)
+    caption = (
+        "Exponent by level with 95 % intervals over seeds: sequential steps of swaps, octave of rank of facts, order "
+        "of chains."
+    )
+    return Figure("exponents", SECTION, caption, (panel,))
