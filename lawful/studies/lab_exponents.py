@@ -27,12 +27,13 @@ class Ladder:
     """One task and level over sizes. N, N_nonemb (n,): parameters with and without embeddings; seeds (s,).
 
     loss, floor, accuracy (s, n): loss of the model and of the best there can be on the same answers; accuracy of the
-    model, with that of guessing (chance) and of the best. answers: how many were asked at this level. missing: sizes
-    left out since a seed of theirs is missing.
+    model, with that of guessing (chance) and of the best. answers: how many were asked at this level. data_floor:
+    whether the floor is that of the data. missing: sizes left out since a seed of theirs is missing.
     """
 
     task: str
     level: int
+    data_floor: bool
     N: np.ndarray
     N_nonemb: np.ndarray
     seeds: np.ndarray
@@ -66,11 +67,13 @@ def ladder_steps(runs: Runs, task: str, **settings: Any) -> list[int]:
     return [steps for steps, count in sizes.items() if count == max(sizes.values())]
 
 
-def ladder(runs: Runs, task: str, level: int, steps: int | None = None, **settings: Any) -> Ladder:
+def ladder(
+    runs: Runs, task: str, level: int, steps: int | None = None, floor: str = "bayes_loss", **settings: Any
+) -> Ladder:
     """The ladder of a task and level, at the most steps unless they are given.
 
-    The floor is the true model's loss on the same answers where it is known, the level's floor otherwise. Raises
-    ValueError where fewer than two sizes have all seeds.
+    floor: its column; the true model's loss on the same answers, or what any learner must expect after so much data
+    ("data_floor_loss"). Raises ValueError where fewer than two sizes have all seeds.
     """
     steps = ladder_steps(runs, task, **settings)[-1] if steps is None else steps
     found = plain(runs, task, level=level, steps=steps, **settings)
@@ -78,13 +81,12 @@ def ladder(runs: Runs, task: str, level: int, steps: int | None = None, **settin
     whole = np.isfinite(loss).all(0)
     if whole.sum() < 2:
         raise ValueError(f"task {task}, level {level}, {steps} steps: {whole.sum()} sizes have all seeds, 2 are needed")
-    known = "bayes_loss" if found.frame["bayes_loss"].null_count() == 0 else "floor_loss"
-    grid = {name: table_of(found, "seed", "params", name)[2][:, whole] for name in (known, "accuracy")}
+    grid = {name: table_of(found, "seed", "params", name)[2][:, whole] for name in (floor, "accuracy")}
     nonemb = table_of(found, "seed", "params", "params_nonembed")[2][0, whole]
     first = found.frame.row(0, named=True)
     return Ladder(
-        task, level, N[whole].astype(float), nonemb, seeds, loss[:, whole], grid[known], grid["accuracy"],
-        float(first["chance_accuracy"]), float(first["floor_accuracy"]), int(first["n"]), int((~whole).sum()),
+        task, level, floor == "data_floor_loss", N[whole].astype(float), nonemb, seeds, loss[:, whole], grid[floor],
+        grid["accuracy"], float(first["chance_accuracy"]), float(first["floor_accuracy"]), int(first["n"]), int((~whole).sum()),
     )  # fmt: skip
 
 
@@ -115,6 +117,9 @@ def free_exponent(one: Ladder, embeddings: bool = False) -> tuple[Interval, Inte
     from lawful.fit import Fit, fit
     from lawful.uncertainty import intervals
 
+    if not (one.loss > 0).all():
+        none = Interval(np.nan, -inf, inf, 0.95, "profile", "cannot tell: a loss is not positive")
+        return none, none
     N = one.N if embeddings else one.N_nonemb
     table = {"x": np.tile(N, len(one.seeds)), "y": one.loss.ravel()}
     made = fit("power_law_constant", table)

@@ -217,28 +217,26 @@ def _ratio(others: dict[str, Arm], kind: str, top: Arm) -> str:
 
 
 def _say_training(part: Part, top: Arm, others: dict[str, Arm], one: Contrast, kind: str) -> None:
-    """What may be claimed: only looping, or serial depth however it is made?"""
-    untied = others.get("as many blocks untied, equal FLOPs")
-    arm = others[kind]
-    gained = "" if untied is None else f" (from {untied.reach.mean():.1f})"
-    closed = (
-        None if untied is None else (arm.reach.mean() - untied.reach.mean()) / (top.reach.mean() - untied.reach.mean())
-    )
+    """What may be claimed: that only looping can, or that serial depth does it however it is made?"""
+    arm, untied = others[kind], others.get("as many blocks untied, equal FLOPs")
     text = (
-        f"With {arm.steps / top.steps:.0f} times the training the untied model reaches {arm.reach.mean():.1f} "
-        f"levels{gained}"
-        f", the looped one {top.reach.mean():.1f} with the short training: {one}."
+        f"With {arm.steps / top.steps:.0f} times the training the untied model reaches {arm.reach.mean():.1f} levels, "
+        f"the looped one {top.reach.mean():.1f} with the short training: {one}."
     )
+    gap = 0.0 if untied is None else float(top.reach.mean() - untied.reach.mean())
+    closed = None if untied is None or gap <= 0 else float(arm.reach.mean() - untied.reach.mean()) / gap
+    if untied is not None and closed is not None:
+        text += f" That closes {closed:.0%} of the gap that there is at equal training."
     if closed is not None and closed > 0.5:
+        verdict = "contradicted"
         text += (
-            f" That closes {min(closed, 1):.0%} of the gap, so the claim is not that only recurrence can: serial "
-            f"depth, tied "
-            "or not, is what the task needs, and tying is the way that costs fewest parameters and steps."
+            " So 'only recurrence can' is not what these runs show: serial depth, tied or not, is what the task needs, "
+            "and tying is the way that costs the fewest parameters and steps."
         )
-        verdict = "supported"
+    elif one.told and one.interval.lower > 0:
+        verdict, text = "supported", text + " Longer training does not make up for tying here."
     else:
-        text += " Longer training does not make up for tying here."
-        verdict = "supported" if one.told else "cannot tell"
+        verdict, text = "cannot tell", text + " Whether tying is more than a saving of training cannot be told."
     part.say("training", _AGAINST, text, verdict, estimate=one.interval.estimate, closed=closed, needed=one.needed)
 
 
