@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from lawful.studies import breakdown_controls as controls
+from lawful.studies import breakdown_groups as groups
 from lawful.studies import breakdown_levels as levels
 from lawful.studies import breakdown_weighting as weighting
 from lawful.studies.lab_check import check as check
@@ -26,7 +27,7 @@ SECTIONS = (
     _CLAIMS,
     levels.SECTION,
     levels.BREAKS,
-    levels.GROUPS,
+    groups.SECTION,
     controls.FAMILIES,
     controls.CONTROLS,
     weighting.SECTION,
@@ -34,16 +35,11 @@ SECTIONS = (
 )
 _CUT = (
     "The full design (1,988 runs: facts, swaps and Markov chains x 8 sizes x 3 families x 5 data sizes x 5 seeds, and "
-    "the "
-    "controls) was cut to 540 runs for the table that comes with lawful: all 5 seeds for facts and swaps at full data "
-    "in the "
-    "transformer; 3 seeds for its four smaller data sizes; 3 seeds for gated convolution and hybrid, at half the data "
-    "only; "
-    "Markov chains with 3 seeds, in the transformer at full data; the largest models once; scratchpad at 4 sizes and "
-    "four "
-    "times the training with 3 seeds. Tasks left out of both: carry chains, brackets, mazes, sudoku, hops, copying, "
-    "text. "
-    "Sizes end at 0.1M parameters, three decades below the 100M of the title."
+    "the controls) was cut to 540 runs for the table that comes with lawful: all 5 seeds for facts and swaps at full "
+    "data in the transformer; 3 seeds for its four smaller data sizes; 3 seeds for gated convolution and hybrid, at "
+    "half the data only; Markov chains with 3 seeds, in the transformer at full data; the largest models once; "
+    "scratchpad at 4 sizes and four times the training with 3 seeds. Tasks left out of both: carry chains, brackets, "
+    "mazes, sudoku, hops, copying, text. Sizes end at 0.1M parameters, three decades below the 100M of the title."
 )
 
 
@@ -56,7 +52,7 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
     runs = lab_runs("breakdown", data)
     found = levels.series(runs)
     parts = (
-        _claims(), levels.levels(found), levels.breaks(found), levels.groups(found), controls.families(runs),
+        _claims(), levels.levels(found), levels.breaks(found), groups.groups(found), controls.families(runs),
         controls.controls(runs), weighting.weighting(runs), validity(runs, _VALID), _cut(data),
     )  # fmt: skip
     whole = Part()

@@ -35,9 +35,8 @@ SECTIONS = (_ARMS, _AGAINST, _LAW, _FACTS, _VALID)
 _ALPHA, _EQUAL = 0.05, 0.2  # sizes and FLOPs within a fifth of each other are equal
 _CUT = (
     "The full design (166 runs) was cut to 76 for the table that comes with lawful: 4 seeds instead of 5; the "
-    "two-state "
-    "cells with 2 seeds; of the three widths 32 alone, and 16 with 2 seeds and up to 4 loops; no four times longer "
-    "training of the looped model, so what more training gives to loops is not in it."
+    "two-state cells with 2 seeds; of the three widths 32 alone, and 16 with 2 seeds and up to 4 loops; no four times "
+    "longer training of the looped model, so what more training gives to loops is not in it."
 )
 
 
@@ -151,8 +150,7 @@ def _against(found: list[Arm]) -> Part:
     note = (
         f"Levels of reach that {top.name} has over the other; parameters and FLOPs as multiples of its own. Welch "
         f"intervals at {1 - _ALPHA / len(others):.1%}, so that all {len(others)} hold together with 95 %; exact "
-        f"permutation "
-        "p, not corrected."
+        "permutation p, not corrected."
     )
     part.table("against", _AGAINST, "The looped block against the others", columns, lines, note)
     _say(part, top, others, tests)
@@ -230,8 +228,8 @@ def _say_training(part: Part, top: Arm, others: dict[str, Arm], one: Contrast, k
     if closed is not None and closed > 0.5:
         verdict = "contradicted"
         text += (
-            " So 'only recurrence can' is not what these runs show: serial depth, tied or not, is what the task needs, "
-            "and tying is the way that costs the fewest parameters and steps."
+            " So 'only recurrence can' is not what these runs show: serial depth, tied or not, is what the task "
+            "needs, and tying is the way that costs the fewest parameters and steps."
         )
     elif one.told and one.interval.lower > 0:
         verdict, text = "supported", text + " Longer training does not make up for tying here."
@@ -298,8 +296,7 @@ def _say_tied(part: Part, chosen: list[Arm], both: Fit) -> None:
     part.say(
         "tied", _LAW,
         f"At equal size and serial depth by this law looped models have {one.interval.estimate:+.0%} of the loss of "
-        f"untied "
-        f"ones, {span(one.interval.lower, one.interval.upper)} over shapes"
+        f"untied ones, {span(one.interval.lower, one.interval.upper)} over shapes"
         + ("." if one.told else ": cannot tell, with so few shapes."),
         "note" if one.told else "cannot tell", estimate=one.interval.estimate,
     )  # fmt: skip
