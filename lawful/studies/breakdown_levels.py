@@ -70,7 +70,8 @@ def levels(found: list[Series]) -> Part:
     for s, p in zip(found, lack):
         lines.append((
             s.ladder.task, _level_name(s.ladder),
-            *(interval_text(one) for one in (s.known, s.known_total, s.free, s.floor)), f"{p:.3g}" if np.isfinite(p) else "cannot tell",
+            *(interval_text(one) for one in (s.known, s.known_total, s.free, s.floor)),
+            f"{p:.3g}" if np.isfinite(p) else "cannot tell",
             f"{s.lack[1]:.2f} to {s.lack[2]:.2f}" if np.isfinite(p) else "", _holds(s, p),
         ))  # fmt: skip
     columns = ("task", "level", "exponent, E known", "with embeddings", "exponent, E free", "E free", "lack of fit p",
