@@ -95,7 +95,7 @@ def test_sweeps_are_what_they_say(name, tmp_path):
     full, quick = load(sweep_file(name)), load(sweep_file(name, True))
     assert {key(c) for c in load(STUDIES / f"{name}_shipped.toml").configs} <= {key(c) for c in full.configs}
     assert len(full.configs) == import_module(f"lawful.studies.{name}").PLANNED
-    assert {c.seed for c in quick.configs} == {0, 1, 2, 3}
+    assert {c.seed for c in quick.configs} >= {0, 1, 2, 3}
     assert estimate(quick, tmp_path, speed=Speed()).core_seconds < 500
     with pytest.raises(ValueError, match="study microscope trains nothing"):
         sweep_file("microscope")
