@@ -40,7 +40,7 @@ class Table:
 
 
 def load(source: Any, name: str | None = None) -> Table:
-    """Read a path, a mapping of columns, or a frame of any library that narwhals knows.
+    """Read a path (a file, or a folder of logs), a mapping of columns, or a frame of any library that narwhals knows.
 
     Raises FileNotFoundError with the nearest file name, RunsError for a file that is no table, and TypeError
     for anything else.
@@ -63,6 +63,10 @@ def to_native(frame: "pl.DataFrame", native: str) -> Any:
 
 
 def _from_path(path: Path) -> Table:
+    if path.is_dir():
+        from lawful.logs import folder_columns
+
+        return _from_columns(folder_columns(path), path.name, "polars")
     suffixes = [s.lower() for s in path.suffixes]
     kind = next((s for s in reversed(suffixes) if s != ".gz"), "")
     if not path.is_file():
@@ -76,9 +80,7 @@ def _from_path(path: Path) -> Table:
     return _READERS[kind](path)
 
 
-def _no_such_file(path: Path) -> OSError:
-    if path.is_dir():
-        return IsADirectoryError(f"{path} is a folder; give one file in it ({', '.join(_READERS)})")
+def _no_such_file(path: Path) -> FileNotFoundError:
     folder = path.parent
     if not folder.is_dir():
         return FileNotFoundError(f"there is no file {path}: its folder {folder} does not exist")

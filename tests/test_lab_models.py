@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="the lab's models need PyTorch: pip 
 from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from lawful.lab.config import config  # noqa: E402
 from lawful.lab.models import build, rates  # noqa: E402
 from lawful.lab.reweight import Reweighter  # noqa: E402
 from lawful.lab.shape import Shape, forward_flops, size, width_for  # noqa: E402
@@ -27,6 +28,7 @@ SHAPES = {
     "two experts": Shape(experts=4, active=2),
     "tiny": Shape(cell="tiny", loops=2),
     "hierarchical": Shape(cell="hierarchical", loops=2, inner=3),
+    "halting": Shape(cell="tiny", halting=True),
     "mlp": Shape(block="mlp", depth=3, width=64),
 }
 
@@ -161,13 +163,22 @@ def test_the_mlp_refuses_tasks_that_ask_elsewhere():
         build(Shape(block="mlp"), task("swaps"))
 
 
+@pytest.mark.parametrize(("sign", "kept"), [("easy", [0, 1]), ("hard", [3, 2])])
+def test_filtering_leaves_a_share_of_equal_weight(sign, kept):
+    made = Reweighter(8, config({"task": "swaps", "reweight": sign, "reweight_keep": 0.5}))
+    for _ in range(101):
+        w = made.weights(torch.zeros(4, 8), torch.tensor([0.1, 0.5, 1.0, 2.0]))
+    assert torch.nonzero(w)[:, 0].tolist() == sorted(kept) and w.sum() == 1
+
+
 @pytest.mark.parametrize(("sign", "down"), [("easy", True), ("hard", False)])
 @pytest.mark.parametrize("closed", [True, False])
 def test_reweighting_leans_the_way_its_name_says(sign, down, closed):
     torch.manual_seed(0)
     hidden = torch.cat([torch.randn(50, 8) + 2, torch.randn(50, 8) - 2])
     loss = torch.cat([torch.full((50,), 0.1), torch.full((50,), 2.0)])  # the second half is hard
-    made = Reweighter(8, sign, strength=0.5, temperature=1.0, closed=closed)
+    settings = {"reweight": sign, "reweight_strength": 0.5, "reweight_closed": closed}
+    made = Reweighter(8, config({"task": "swaps", **settings}))
     first = made.weights(hidden, loss)
     assert torch.allclose(first, torch.full((100,), 0.01))  # uniform while warming up
     for _ in range(400):

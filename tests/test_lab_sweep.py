@@ -174,7 +174,7 @@ def test_what_kills_leave_behind_is_removed(tmp_path):
 
 def test_a_foreign_file_among_the_runs_is_named(tmp_path):
     (tmp_path / "other.json").write_text("{}")
-    with pytest.raises(ValueError, match="other.json is not the record of a run"):
+    with pytest.raises(ValueError, match="other.json: not the record of a run"):
         store.records(tmp_path)
 
 

@@ -46,6 +46,9 @@ class Config:
     reweight_strength: float = 0.5
     reweight_temperature: float = 1.0
     reweight_closed: bool = False
+    reweight_keep: float = 0.0  # filtering: only this share of the answers, easiest or hardest, counts; 0: all do
+    reweight_encoder: str = "own"  # features of the scorer; "frozen": of a smaller model trained beforehand
+    members: int = 1  # an ensemble: so many models, their probabilities averaged
     precision: str = "fp32"  # or "bf16", autocast: pays from width 128
     eval_sequences: int = 2048
     rungs: int = 0  # evaluations on the way, at steps/2, steps/4, ...
@@ -58,12 +61,13 @@ class Config:
             "schedule": ("wsd", "cosine"),
             "precision": ("fp32", "bf16"),
             "reweight": (None, "easy", "hard"),
+            "reweight_encoder": ("own", "frozen"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 words = ", ".join(repr(a) for a in allowed)
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {words}.")
-        for name in ("steps", "batch", "segments", "samples", "eval_sequences"):
+        for name in ("steps", "batch", "segments", "samples", "eval_sequences", "members"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.lr <= 0 or self.warmup < 0 or self.decay < 0 or self.warmup + self.decay > 1:
@@ -73,6 +77,10 @@ class Config:
             )
         if not 0 <= self.curriculum <= 1:
             raise ValueError(f"curriculum is {self.curriculum}; it must be a share of the steps, 0 to 1.")
+        if not 0 <= self.reweight_keep < 1:
+            raise ValueError(f"reweight_keep is {self.reweight_keep}; it must be a share of the answers, below 1.")
+        if self.shape.halting and (self.segments < 2 or self.members > 1 or self.samples > 1):
+            raise ValueError("halting decides after each segment: set segments to 2 or more, members and samples to 1.")
         if self.shape.block == "mlp" and (self.loops_train or self.segments > 1 or self.test_loops):
             raise ValueError("block 'mlp' does not loop: leave loops_train, segments and test_loops unset.")
 
@@ -102,8 +110,21 @@ class Config:
         return max(1, round(self.match_flops / self.step_flops)) if self.match_flops else self.steps
 
     @property
+    def encoder(self) -> "Config | None":
+        """The run that makes the frozen encoder: half the width, half the steps, every answer weighted alike."""
+        if self.reweight is None or self.reweight_encoder == "own":
+            return None
+        shape = replace(self.shape, width=max(4, self.shape.width // 2), heads=0, kv_heads=0)
+        steps = max(1, self.n_steps // 2)
+        return replace(self, shape=shape, steps=steps, match_flops=0.0, reweight=None, rungs=0, members=1)
+
+    @property
     def train_flops(self) -> float:
-        return self.n_steps * self.step_flops
+        """Of all members; a frozen encoder costs its own training and one forward pass per step."""
+        one = self.n_steps * self.step_flops
+        if self.encoder is not None:
+            one += self.encoder.train_flops + self.n_steps * self.encoder.step_flops / TRAIN_FORWARDS
+        return self.members * one
 
     @property
     def tokens(self) -> int:

@@ -61,10 +61,9 @@ def calibrate() -> Speed:
 
 
 def _step_seconds(run: Config) -> float:
-    from .models import build
     from .train import Training
 
-    return _least(Training(run, run.built_task, build(run.shape, run.built_task), "cpu").one_step)
+    return _least(Training(run, run.built_task).one_step)
 
 
 def _least(work: Callable[[], object], repeats: int = 20) -> float:

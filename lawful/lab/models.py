@@ -121,6 +121,7 @@ class Decoder(nn.Module):
         )
         self.norm = nn.RMSNorm(d)
         self.readout = nn.Linear(d, task.outputs, bias=False)
+        self.halt = nn.Linear(d, 1) if shape.halting else None
 
     def start(self, x: Tensor) -> tuple[Tensor, State]:
         """The embedded input, and the two states (fast, slow) before the first pass."""
@@ -150,6 +151,22 @@ class Decoder(nn.Module):
         """The normalised last state, (B, T, width)."""
         e, state = self.start(x)
         return self.norm(self.run(e, state, loops or self.shape.loops, noisy)[1])
+
+    def halted(self, x: Tensor, loops: int, segments: int) -> tuple[Tensor, Tensor]:
+        """Each position's normalised state at the segment after which the halting head said so, and that segment.
+
+        (B, T, width) and (B, T), counted from 1; positions that never halt have the last.
+        """
+        assert self.halt is not None
+        e, state = self.start(x)
+        kept, used = torch.zeros_like(e), torch.zeros(x.shape, device=x.device)
+        for segment in range(1, segments + 1):
+            state = self.run(e, state, loops)
+            now = self.norm(state[1])
+            going = used == 0
+            stop = going & ((self.halt(now)[..., 0] > 0) | (segment == segments))
+            kept, used = torch.where(stop[..., None], now, kept), used + segment * stop
+        return kept, used
 
     def forward(self, x: Tensor, loops: int | None = None) -> Tensor:
         return self.readout(self.hidden(x, loops, noisy=self.training))
@@ -218,7 +235,7 @@ def build(shape: Shape, task: Task, seed: int = 0) -> Decoder | Mlp:
     torch.manual_seed(seed)
     model = Mlp(shape, task) if shape.block == "mlp" else Decoder(shape, task)
     for name, p in model.named_parameters():
-        if name.startswith("readout"):
+        if name.startswith(("readout", "halt")):
             nn.init.zeros_(p)
         elif name.startswith(("token", "position")):
             nn.init.normal_(p, std=0.3)

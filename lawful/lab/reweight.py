@@ -1,7 +1,9 @@
 r"""Weighting the training instances by a learned score: an ablation, not a recommendation.
 
-Instances are the scored answers of a batch, with losses $l_i$. Their features are the model's own last hidden
-states, gradient stopped; $s_i = v \cdot relu(W \phi_i + b)$ with 16 features and $v = 0$ at the start;
+After SCAL-SMA of the breakdown paper, whose equations are missing: this is one buildable reading. Instances are
+the scored answers of a batch, with losses $l_i$. Their features $\phi_i$ are last hidden states, gradient
+stopped, of the model itself ("own") or of a smaller one of its family trained beforehand ("frozen");
+$s_i = v \cdot relu(W \phi_i + b)$ with 16 features and $v = 0$ at the start;
 weights $w = softmax(s / temperature)$; the regulariser is $KL(w \| uniform) = \log n + \sum w \log w$. The
 model minimises $\sum w_i l_i$. What decides everything is who optimises the weights, so the sign is in the
 name:
@@ -13,7 +15,8 @@ name:
   $\exp(l/\lambda)$. The objective is then $\lambda \log mean \exp(l/\lambda) \ge mean\ l$: a bound, the
   distributionally robust reading.
 
-`closed` uses those best free weights in place of the scorer. On `swaps` no variant helped and "easy" hurt.
+`closed` uses those best free weights in place of the scorer; `keep` filters instead: the easiest, or hardest,
+share of the answers has weight, all of it alike. On `swaps` no variant helped and "easy" hurt.
 """
 
 import math
@@ -21,16 +24,19 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .config import Config
+
 _FEATURES, _WARMUP_STEPS, _SCORER_LR = 16, 100, 3e-3
 
 
 class Reweighter(nn.Module):
     """Weights for the losses of a batch; the scorer takes one step of its own at each call."""
 
-    def __init__(self, width: int, sign: str, strength: float, temperature: float, closed: bool) -> None:
+    def __init__(self, width: int, config: Config) -> None:
         super().__init__()
-        self.sign = {"easy": -1.0, "hard": 1.0}[sign]
-        self.strength, self.temperature, self.closed = strength, temperature, closed
+        self.sign = {"easy": -1.0, "hard": 1.0}[config.reweight or ""]
+        self.strength, self.temperature = config.reweight_strength, config.reweight_temperature
+        self.closed, self.keep = config.reweight_closed, config.reweight_keep
         self.project = nn.Linear(width, _FEATURES)
         self.v = nn.Parameter(torch.zeros(_FEATURES))
         self.optimiser = torch.optim.Adam(self.parameters(), lr=_SCORER_LR)
@@ -42,7 +48,10 @@ class Reweighter(nn.Module):
         hidden, loss = hidden.detach().float(), loss.detach().float()
         n = len(loss)
         self.calls += 1
-        if self.closed:
+        if self.keep:
+            kept = (self.sign * loss).argsort(descending=True)[: max(1, round(self.keep * n))]
+            w = torch.zeros_like(loss).index_fill(0, kept, 1 / len(kept))
+        elif self.closed:
             w = (self.sign * loss / self.strength).softmax(0)
         else:
             w = (self.project(hidden).relu() @ self.v / self.temperature).softmax(0)

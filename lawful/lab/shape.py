@@ -38,6 +38,7 @@ class Shape:
     cell: str = "loop"
     inner: int = 2
     noise: float = 0.0  # standard deviation of Gaussian noise added in each loop, after GRAM
+    halting: bool = False  # a head that says after each segment whether the answer will do, after HRM and TRM
 
     def __post_init__(self) -> None:
         for name, allowed in (("block", BLOCKS), ("cell", CELLS)):
@@ -52,8 +53,11 @@ class Shape:
             raise ValueError(f"heads is {self.heads}; it must divide the width, {self.width}.")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"kv_heads is {self.kv_heads}; it must divide the heads, {self.n_heads}.")
-        if self.block == "mlp" and (self.loops > 1 or self.cell != "loop" or self.experts > 1 or self.noise):
-            raise ValueError("block 'mlp' has no loops, cells, experts or noise; leave them at their defaults.")
+        recurrent = self.loops > 1 or self.cell != "loop" or self.noise or self.halting
+        if self.block == "mlp" and (recurrent or self.experts > 1):
+            raise ValueError(
+                "block 'mlp' has no loops, cells, experts, noise or halting; leave them at their defaults."
+            )
 
     @property
     def n_heads(self) -> int:
@@ -111,8 +115,9 @@ def size(shape: Shape, task: Task) -> Size:
     router = d * shape.experts if shape.experts > 1 else 0
     stacks = 2 if shape.cell == "hierarchical" else 1
     fixed = sum(mixer[m] + 2 * d + router for m in shape.mixers)
-    nonembed = stacks * (fixed + shape.depth * shape.experts * expert) + d
-    used = stacks * (fixed + shape.depth * shape.active * expert) + d
+    ends = d + (d + 1 if shape.halting else 0)  # the last norm, the halting head
+    nonembed = stacks * (fixed + shape.depth * shape.experts * expert) + ends
+    used = stacks * (fixed + shape.depth * shape.active * expert) + ends
     return Size(nonembed + d * (task.inputs + task.length + task.outputs), nonembed, used)
 
 
@@ -120,7 +125,8 @@ def forward_flops(shape: Shape, task: Task, loops: int | None = None) -> int:
     r"""FLOPs of one forward pass over one sequence of T tokens.
 
     For the plain decoder $T (loops \cdot depth \cdot (2 (4 + 2 r) d^2 + 4 T d) + 2 d V)$ with r the
-    feed-forward ratio, V the answers; grouped-query attention has $(2 + 2 kv/h) d^2$ for $4 d^2$.
+    feed-forward ratio, V the answers; grouped-query attention has $(2 + 2 kv/h) d^2$ for $4 d^2$. A halting head
+    is not counted: 2 d per token and segment.
     """
     d, T = shape.width, task.length
     if shape.block == "mlp":

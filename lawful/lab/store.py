@@ -12,18 +12,13 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from lawful.logs.lab import columns, records, rows
+
 _PATIENCE = 3.0  # a lease is stale after this many times the expected duration ...
 _LEAST_PATIENCE = 60.0  # ... but never before this many seconds
-
-COLUMNS = tuple(
-    "run task kind level seed status block cell width depth loops steps batch lr params params_nonembed "
-    "params_used tokens unique_tokens flops loss loss_capped bayes_loss floor_loss chance_loss accuracy "
-    "floor_accuracy chance_accuracy ece reach n seconds knobs".split()
-)
 
 
 def done(folder: Path, key: str) -> bool:
@@ -34,18 +29,6 @@ def done(folder: Path, key: str) -> bool:
 def save(folder: Path, record: dict[str, Any]) -> Path:
     """Keep a finished run; the file appears at once and whole, and survives a power cut."""
     return _write(folder / f"{record['key']}.json", json.dumps(record, allow_nan=False, indent=1) + "\n")
-
-
-def records(folder: str | Path) -> list[dict[str, Any]]:
-    """Every finished run of a folder, by key. A file that is no run raises ValueError naming it."""
-    found = []
-    for path in sorted(Path(folder).glob("*.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            found.append({**record, "config": record["config"], "key": record["key"]})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is not the record of a run ({error}); move it out of {folder}.") from None
-    return found
 
 
 def claim(folder: Path, key: str, seconds: float) -> bool:
@@ -148,32 +131,11 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def rows(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One row per run and level, level 0 for all levels together, with the columns of `COLUMNS`.
-
-    params, params_nonembed, params_used and tokens are counts, flops training FLOPs, loss nats per scored
-    answer; a diverged run has one row, without a loss.
-    """
-    table = []
-    for record in found:
-        config = record["config"]
-        shared = {
-            **{k: v for k, v in {**config, **config["shape"], **record}.items() if k in COLUMNS},
-            "run": record["key"],
-            "knobs": json.dumps(config["knobs"], sort_keys=True) if config["knobs"] else "",
-            "seconds": record["measured"]["cpu_seconds"],
-        }
-        table.append({**shared, "level": 0})
-        per_level = ("loss", "loss_capped", "bayes_loss", "accuracy", "ece", "reach", "n")
-        bare = {k: v for k, v in shared.items() if k not in per_level}
-        table.extend({**bare, **{k: v for k, v in row.items() if k in COLUMNS}} for row in record["levels"])
-    return table
-
-
 def write_table(folder: str | Path) -> Path:
-    """Write ``runs.csv`` beside the runs, from all that are finished."""
+    """Write ``runs.csv`` beside the runs, from all that are finished: the table that `lawful.read` makes of them."""
+    table = columns(rows(records(folder)))
     text = io.StringIO()
-    writer: csv.DictWriter[str] = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows(records(folder)))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table)
+    writer.writerows(zip(*table.values()))
     return _write(Path(folder) / "runs.csv", text.getvalue())

@@ -11,7 +11,8 @@ One thread, so that runs side by side do not fight and the sums are always taken
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,16 @@ _EVAL_SEED = 2_718_281  # one evaluation set per task in every run: differences 
 _EVAL_TOKENS = 32_768  # tokens scored at once
 _BALANCE = 0.01  # weight of the experts' load-balance loss, as in Switch
 _CURVE_POINTS = 50
+_MEMBER = 100_000  # what is added to the seed for each further member of an ensemble
+_HALT = 0.5  # weight of the halting head's loss, as in TRM
+_STATUSES = ("ok", "timeout", "diverged")  # mildest first
 _DIVERGED = 1000.0  # a training loss this many times that of guessing, or no number at all, is no run any more
 
 
 def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dict[str, Any]:
     """Train and score the run, and return its record as JSON data.
 
+    Of an ensemble, `tokens` are those that one member saw and `flops` those of all; curve and rungs are the first's.
     `status` is "ok", "diverged" (the training loss was no number, or above a
     thousand times that of guessing; loss is None) or "timeout" (`seconds`
     of wall time were up; scored as it then was, with the tokens and FLOPs it had seen). Under "measured"
@@ -46,28 +51,31 @@ def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dic
     torch.set_num_threads(1)
     begun = time.perf_counter(), time.process_time()
     task = config.built_task
-    model = build(config.shape, task, config.seed).to(device)
-    run = Training(config, task, model, device)
-    status = run.all_steps(begun[0] + seconds)
-    trained = time.perf_counter()
-    scored = None if status == "diverged" else evaluate(model, task, config, device)
-    spent = run.step / config.n_steps
+    runs = [Training(config, task, device, member) for member in range(config.members)]
+    status = max((run.all_steps(begun[0] + seconds) for run in runs), key=_STATUSES.index)
+    trained = time.perf_counter(), time.process_time()
+    run, models = runs[0], [run.model for run in runs]
+    scored = None if status == "diverged" else evaluate(models, task, config, device)
+    for row in scored["levels"] if scored and hasattr(task, "data_floor") else []:
+        row["data_floor_loss"] = task.data_floor(run.step * config.batch, row["level"])  # type: ignore[attr-defined]
+    spent = sum(run.step for run in runs) / (config.n_steps * config.members)
     record = {
         "key": key(config),
         "version": VERSION,
         "status": status,
         "config": as_dict(config),
         "kind": task.kind,
-        "params": config.size.total,
-        "params_nonembed": config.size.nonembed,
-        "params_used": config.size.used,
+        "params": config.members * config.size.total,
+        "params_nonembed": config.members * config.size.nonembed,
+        "params_used": config.members * config.size.used,
         "steps": run.step,
         "tokens": run.step * config.batch * task.length,
         "unique_tokens": min(config.unique or math.inf, run.step * config.batch) * task.length,
         "flops": config.train_flops * spent,
         **(scored or {"loss": None, "levels": []}),
-        "test_loops": _other_loops(model, task, config, device) if scored else [],
-        "solved": solved(model, task, config, device) if scored and hasattr(task, "answer") else None,
+        "test_loops": _other_loops(models, task, config, device) if scored else [],
+        "solved": solved(run.model, task, config, device) if scored and hasattr(task, "answer") else None,
+        "state_bytes": sum(run.state_bytes() for run in runs),
         "curve": run.curve(),
         "rungs": run.rungs,
         "source": getattr(task, "source", None),
@@ -79,24 +87,28 @@ def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dic
 class Training:
     """A run under way: model, optimiser, data order, and where it stands."""
 
-    def __init__(self, config: Config, task: Task, model: Decoder | Mlp, device: str) -> None:
-        self.config, self.task, self.model, self.device = config, task, model, device
+    def __init__(self, config: Config, task: Task, device: str = "cpu", member: int = 0) -> None:
+        config = replace(config, seed=config.seed + _MEMBER * member)
+        self.config, self.task, self.device = config, task, device
+        self.model = model = build(config.shape, task, config.seed).to(device)
         self.optimiser = torch.optim.AdamW(
             rates(model, config.lr), betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=True
         )
         self.base = [group["lr"] for group in self.optimiser.param_groups]
         self.next_batch = _batches(config, task)
         self.loops = np.random.default_rng([config.seed, 2])
+        self.encoder = _frozen(config.encoder, task, device)
         self.reweighter = None
         if config.reweight:
-            self.reweighter = Reweighter(
-                config.shape.width,
-                config.reweight,
-                config.reweight_strength,
-                config.reweight_temperature,
-                config.reweight_closed,
-            ).to(device)
+            width = config.shape.width if self.encoder is None else self.encoder.shape.width
+            self.reweighter = Reweighter(width, config).to(device)
         self.step, self.losses, self.rungs = 0, [], []
+
+    def state_bytes(self) -> int:
+        """Memory of the training state: weights, gradients and two moments of what is trained, frozen weights."""
+        trained = [*self.model.parameters(), *(self.reweighter.parameters() if self.reweighter else ())]
+        frozen = self.encoder.parameters() if self.encoder else ()
+        return sum(16 * p.numel() for p in trained) + sum(4 * p.numel() for p in frozen)
 
     def all_steps(self, deadline: float) -> str:
         stops = {self.config.n_steps >> i for i in range(1, self.config.rungs + 1)} - {0}
@@ -109,7 +121,7 @@ class Training:
             if not self.losses[-1] < _DIVERGED * math.log(self.task.outputs):
                 return "diverged"
             if self.step in stops:
-                scored = evaluate(self.model, self.task, self.config, self.device)
+                scored = evaluate([self.model], self.task, self.config, self.device)
                 self.rungs.append({"step": self.step, **scored})
                 self.model.train()
         return "ok"
@@ -144,7 +156,7 @@ class Training:
         """Gradients of the mean loss over the segments; the state passes between them without gradient."""
         config, model = self.config, self.model
         if isinstance(model, Mlp):
-            return self._backward(model.hidden(x), y)
+            return self._backward(x, model.hidden(x), y)
         loops = config.shape.loops
         if config.loops_train:
             loops = int(self.loops.integers(config.loops_train[0], config.loops_train[1], endpoint=True))
@@ -153,20 +165,26 @@ class Training:
             e, start = model.start(x)
             kept = start if state is None else state
             state = model.run(e, kept, loops, noisy=True, grad_loops=config.grad_loops)
-            total += self._backward(model.norm(state[1]), y)
+            total += self._backward(x, model.norm(state[1]), y)
             state = cut(state)
         return total / config.segments
 
-    def _backward(self, hidden: Tensor, y: Tensor) -> float:
+    def _backward(self, x: Tensor, hidden: Tensor, y: Tensor) -> float:
         asked = y != UNSCORED
         logits = self.model.readout(hidden).float()
         if self.reweighter is None:
             loss = plain = F.cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=UNSCORED)
         else:
             each = F.cross_entropy(logits[asked], y[asked], reduction="none")
-            loss, plain = (self.reweighter.weights(hidden[asked], each) * each).sum(), each.mean()
+            with torch.no_grad():
+                features = hidden if self.encoder is None else self.encoder.hidden(x)
+            loss, plain = (self.reweighter.weights(features[asked], each) * each).sum(), each.mean()
         if self.config.shape.experts > 1:
             loss = loss + _BALANCE * self.model.balance()
+        if isinstance(self.model, Decoder) and self.model.halt is not None:
+            right = (logits.argmax(-1) == y)[asked].float()
+            said = self.model.halt(hidden)[..., 0].float()[asked]
+            loss = loss + _HALT * F.binary_cross_entropy_with_logits(said, right)
         (loss / self.config.segments).backward()
         return plain.item()
 
@@ -204,15 +222,26 @@ def _batches(config: Config, task: Task) -> Callable[[], tuple[np.ndarray, np.nd
     return draw
 
 
+def _frozen(config: Config | None, task: Task, device: str) -> Decoder | Mlp | None:
+    """The encoder of that config, trained and from now on left as it is."""
+    if config is None:
+        return None
+    run = Training(config, task, device)
+    run.all_steps(math.inf)
+    return run.model.eval().requires_grad_(False)
+
+
 def evaluate(
-    model: Decoder | Mlp, task: Task, config: Config, device: str = "cpu", loops: int | None = None
+    models: Sequence[Decoder | Mlp], task: Task, config: Config, device: str = "cpu", loops: int | None = None
 ) -> dict[str, Any]:
     """Score the model: exactly over all cases where the task lists them, else on the task's evaluation set.
 
     `loops` cycles (default: as many as in training, all segments). Noisy shapes average the probabilities of
-    `samples` passes; one sample is a pass without noise.
+    `samples` passes; one sample is a pass without noise. Several models answer with their mean probability. With
+    a halting head `segments_used` is the mean over answers, out of all segments.
     """
-    model.eval()
+    for model in models:
+        model.eval()
     cases = getattr(task, "cases", lambda: None)()
     if cases is None:
         draw = getattr(task, "held_out", task.batch)
@@ -221,7 +250,7 @@ def evaluate(
     else:
         x, y, level, weight = cases
     asked = y != UNSCORED
-    right_p, best_p, right = _answer(model, x, y, config, device, loops)
+    right_p, best_p, right, used = _answer(models, x, y, config, device, loops)
     bayes = bayes_loss(task, x, y)
     answers = Answers(
         loss=-np.log(np.maximum(right_p, 1e-300)),
@@ -231,16 +260,15 @@ def evaluate(
         weight=np.broadcast_to(weight[:, None], y.shape)[asked],
         bayes=None if bayes is None else bayes[asked],
     )
-    return summary(task, answers)
+    halting = {"segments_used": float(used.mean())} if config.shape.halting and loops is None else {}
+    return {**summary(task, answers), **halting}
 
 
 @torch.no_grad()
 def _answer(
-    model: Decoder | Mlp, x: np.ndarray, y: np.ndarray, config: Config, device: str, loops: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Probability of the truth, of the likeliest answer, and whether that is the truth, per answer."""
-    loops = loops or config.shape.loops * config.segments
-    noisy = config.samples > 1
+    models: Sequence[Decoder | Mlp], x: np.ndarray, y: np.ndarray, config: Config, device: str, loops: int | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Probability of the truth and of the likeliest answer, whether that is the truth, segments used; per answer."""
     rows = max(1, _EVAL_TOKENS // x.shape[1])
     parts = []
     with torch.random.fork_rng(devices=[]):
@@ -249,23 +277,33 @@ def _answer(
             truth = torch.from_numpy(y[at : at + rows])
             tokens = torch.from_numpy(x[at : at + rows]).to(device)
             asked = (truth != UNSCORED).to(device)
-            p = torch.zeros(())
-            for _ in range(config.samples):
-                logits = model.readout(model.hidden(tokens, loops, noisy)[asked])
-                p = p + logits.double().softmax(-1).cpu() / config.samples
+            p, passes = torch.zeros(()), len(models) * config.samples
+            for model in (m for m in models for _ in range(config.samples)):
+                hidden, used = _hidden(model, tokens, config, loops)
+                p = p + model.readout(hidden[asked]).double().softmax(-1).cpu() / passes
             wanted = truth[truth != UNSCORED]
             best, chosen = p.max(-1)
-            parts.append((p.gather(1, wanted[:, None])[:, 0], best, chosen == wanted))
-    p, best, right = (torch.cat(t).numpy() for t in zip(*parts))
-    return p, best, right.astype(float)
+            parts.append((p.gather(1, wanted[:, None])[:, 0], best, chosen == wanted, used[asked].cpu()))
+    p, best, right, used = (torch.cat(t).numpy() for t in zip(*parts))
+    return p, best, right.astype(float), used
 
 
-def _other_loops(model: Decoder | Mlp, task: Task, config: Config, device: str) -> list[dict[str, Any]]:
+def _hidden(model: Decoder | Mlp, tokens: Tensor, config: Config, loops: int | None) -> tuple[Tensor, Tensor]:
+    """The states to answer from, and the segments each took; asked for other loops, nothing halts."""
+    shape, segments = config.shape, torch.full(tokens.shape, float(config.segments))
+    if loops is None and isinstance(model, Decoder) and model.halt is not None:
+        return model.halted(tokens, shape.loops, config.segments)
+    return model.hidden(tokens, loops or shape.loops * config.segments, config.samples > 1), segments.to(tokens.device)
+
+
+def _other_loops(models: Sequence[Decoder | Mlp], task: Task, config: Config, device: str) -> list[dict[str, Any]]:
     """Scores with other numbers of loops than trained with: test-time compute without a parameter more."""
-    return [{"loops": n, **evaluate(model, task, config, device, n)} for n in config.test_loops]
+    return [{"loops": n, **evaluate(models, task, config, device, n)} for n in config.test_loops]
 
 
-def _measured(begun: tuple[float, float], trained: float, record: dict[str, Any], device: str) -> dict[str, Any]:
+def _measured(
+    begun: tuple[float, float], trained: tuple[float, float], record: dict[str, Any], device: str
+) -> dict[str, Any]:
     import resource
 
     wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
@@ -275,8 +313,9 @@ def _measured(begun: tuple[float, float], trained: float, record: dict[str, Any]
     return {
         "wall_seconds": wall,
         "cpu_seconds": cpu,
-        "train_seconds": trained - begun[0],
-        "tokens_per_second": record["tokens"] / max(trained - begun[0], 1e-9),
+        "train_seconds": trained[0] - begun[0],
+        "train_cpu_seconds": trained[1] - begun[1],
+        "tokens_per_second": record["tokens"] / max(trained[0] - begun[0], 1e-9),
         "peak_memory_bytes": int(peak),
         "weight_bytes": 4 * record["params"],
         "device": device,

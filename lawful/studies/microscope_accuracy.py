@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 
 from lawful.hierarchy import draw
-from lawful.studies.microscope_evidence import SPLITS, TITLES, Evidence, Part, floats, size
+from lawful.studies.microscope_evidence import SPLITS, TITLES, Evidence, size
 from lawful.studies.microscope_figures import title
+from lawful.studies.parts import Part, floats
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import forecast_scores, judge, mape
 from lawful.tasks import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lawful.breaks import bend_test, break_test
-from lawful.studies.microscope_evidence import COLUMNS, Evidence, Part
+from lawful.studies.microscope_evidence import COLUMNS, Evidence
+from lawful.studies.parts import Part
 from lawful.studies.results import Statement
 from lawful.tasks import Scores
 

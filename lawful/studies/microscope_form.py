@@ -14,7 +14,8 @@ import numpy as np
 from lawful.choose import Choice, choose
 from lawful.fit import Fit, fit
 from lawful.forecast import forecast
-from lawful.studies.microscope_evidence import COLUMNS, TITLES, Evidence, Part, floats
+from lawful.studies.microscope_evidence import COLUMNS, TITLES, Evidence
+from lawful.studies.parts import Part, floats
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import mape
 from lawful.tasks import Scores

@@ -11,7 +11,8 @@ import numpy as np
 from lawful.fit import Fit, fit
 from lawful.profiles import Profile, profile
 from lawful.spread import condition
-from lawful.studies.microscope_evidence import COLUMNS, SEED_NOISE, Evidence, Part, floats, span
+from lawful.studies.microscope_evidence import COLUMNS, SEED_NOISE, Evidence
+from lawful.studies.parts import Part, floats, span
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.tasks import Scores
 

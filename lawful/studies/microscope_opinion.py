@@ -10,12 +10,13 @@ from __future__ import annotations
 from lawful.studies.microscope_accuracy import SECTION as ACCURACY
 from lawful.studies.microscope_accuracy import accuracy
 from lawful.studies.microscope_breaks import BREAKS, UNKNOWN, breaks, correlations, unknown
-from lawful.studies.microscope_evidence import Evidence, Part, gather
+from lawful.studies.microscope_evidence import Evidence, gather
 from lawful.studies.microscope_form import SECTION as FORM
 from lawful.studies.microscope_form import choice_of_form
 from lawful.studies.microscope_identify import SECTION as IDENTIFIABILITY
 from lawful.studies.microscope_identify import identifiability
 from lawful.studies.microscope_transfer import INTERVALS, TRANSFER, transfer
+from lawful.studies.parts import Part
 
 SECTIONS = (IDENTIFIABILITY, FORM, ACCURACY, TRANSFER, BREAKS, INTERVALS, UNKNOWN)
 _PARTS = (identifiability, choice_of_form, accuracy, transfer, breaks, correlations)

@@ -14,8 +14,9 @@ from lawful.fit import Fit, fit
 from lawful.forecast import forecast
 from lawful.hierarchy import Anchor, draw
 from lawful.studies.microscope_accuracy import PAPER_FORM, PUBLISHED_ERROR, study_form
-from lawful.studies.microscope_evidence import COLUMNS, TITLES, Evidence, Part, floats, in_order, size
+from lawful.studies.microscope_evidence import COLUMNS, TITLES, Evidence, in_order, size
 from lawful.studies.microscope_figures import title
+from lawful.studies.parts import Part, floats
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.task_forecast import (
     Judged,
