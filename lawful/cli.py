@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from lawful.cli_compare import compare, posterior
 from lawful import cli_plan_data, cli_plan_model, cli_plan_run
+from lawful.cli_compare import compare, posterior
 from lawful.cli_fit import diagnose, fit, forecast, read
 from lawful.cli_literature import laws
 from lawful.cli_plan import named, plans
@@ -81,8 +81,8 @@ def _completed(args: list[str]) -> list[str]:
 
 def _run(args: list[str] | None) -> int:
     try:
-        code = app(args=_completed(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
-        code = app(args=named(sys.argv[1:] if args is None else args), prog_name="lawful", standalone_mode=False)
+        given = named(_completed(sys.argv[1:] if args is None else args))
+        code = app(args=given, prog_name="lawful", standalone_mode=False)
         sys.stdout.flush()
         code = code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
