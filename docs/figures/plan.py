@@ -1,6 +1,6 @@
 """The figures of docs/plan.md: Chinchilla's law by the values of Besiroglu et al. 2024, planned at 1e23 FLOP.
 
-    python docs/figures/plan.py             # writes plan_frontier and plan_near, as PNG and SVG, to docs/figures
+python docs/figures/plan.py             # writes plan_frontier and plan_near, as PNG and SVG, to docs/figures
 """
 
 from pathlib import Path
