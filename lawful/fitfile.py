@@ -82,6 +82,7 @@ class _Fit:
     settings: Settings
     fingerprint: str
     versions: dict[str, str]
+    others: tuple[tuple[float, _Fit], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def _stored(fit: Fit, folder: Path) -> dict[str, Any]:
         "settings": {name: getattr(fit.settings, name) for name in _names(Settings)} | {"law_reference": ""},
         "fingerprint": fit.fingerprint,
         "versions": fit.versions,
-    }  # fmt: skip
+    } | ({"others": [[w, _stored(one, folder)] for w, one in fit.others]} if fit.others else {})  # fmt: skip
 
 
 def _names(kind: type) -> list[str]:
@@ -242,7 +243,8 @@ def _restored(path: Path, stored: _Fit, law: Law | None) -> Fit:
             len(stored.covariance), -1), points, stored.search, stored.findings, settings, stored.fingerprint,
         stored.versions,
     )  # fmt: skip
-    return _checked(path, fit)
+    others = tuple((w, _restored(path, one, None)) for w, one in stored.others)
+    return replace(_checked(path, fit), others=others)
 
 
 def _law(path: Path, stored: _Fit, law: Law | None) -> Law:

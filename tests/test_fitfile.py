@@ -199,3 +199,15 @@ def test_a_link_and_the_usual_mode_are_kept(tmp_path):
     assert (tmp_path / "link.txt").is_symlink() and real.read_text() == "2\n"
     with pytest.raises(IsADirectoryError, match="name a file in it"):
         write_text(tmp_path, "3\n")
+
+
+def test_an_average_of_laws_is_kept(tmp_path):
+    rng = np.random.default_rng(0)
+    N = np.geomspace(1e6, 1e9, 12)
+    table = {"N": N, "L": (1.7 + 20 * N**-0.15) * np.exp(0.01 * rng.standard_normal(12))}
+    fit = lawful.fit("auto", table)
+    assert fit.others
+    again = load_fit(save(fit, tmp_path / "fit.json"))
+    assert [w for w, _ in again.others] == [w for w, _ in fit.others]
+    a, b = (lawful.forecast(f, x=3e9, kind="run") for f in (fit, again))
+    assert (a.estimate, a.lower, a.flag) == (b.estimate, b.lower, b.flag)
