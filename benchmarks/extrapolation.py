@@ -26,6 +26,7 @@ from extrapolation_methods import LEVELS, auto, catalogue, hindsight, naive, pub
 from extrapolation_report import Line, line, page, records, table, totals
 from extrapolation_split import Task, split
 from extrapolation_tables import Declared, declarations, frame_of, plans, prepare
+from joblib import Parallel, delayed
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data"
@@ -36,22 +37,25 @@ def main(argv: list[str] | None = None) -> int:
     folder = options.train or options.folder
     declared = declarations(options.declared) if options.declared.is_file() else []
     wanted = set(options.sets.split(",")) if options.sets else None
-    lines: list[Line] = []
-    left: list[tuple[str, str]] = []
-    for entry, path in plans(folder, declared):
-        if wanted and not {entry.set, entry.name} & wanted:
-            continue
-        try:
-            task = task_of(entry, path, options)
-        except (ValueError, FileNotFoundError) as problem:
-            left.append((entry.name, str(problem)))
-            continue
-        begin = process_time()
-        lines.append(measure(task, options))
-        told = f"{lines[-1].name}: {process_time() - begin:.0f} s, of which auto {lines[-1].seconds:.0f} s"
-        print(told, file=sys.stderr, flush=True)
+    chosen = [(d, p) for d, p in plans(folder, declared) if not wanted or {d.set, d.name} & wanted]
+    done = Parallel(n_jobs=options.jobs)(delayed(one_table)(d, p, options) for d, p in chosen)
+    lines = [found for found in done if isinstance(found, Line)]
+    left = [(d.name, found) for (d, _), found in zip(chosen, done) if not isinstance(found, Line)]
+    if options.points:
+        _write(options.points, [row for x in lines for row in x.rows])
     report(lines, left, options)
     return 0
+
+
+def one_table(entry: Declared, path: Path, options: argparse.Namespace) -> Line | str:
+    """What was measured on a table, or why it cannot be used."""
+    begin = process_time()
+    try:
+        out = measure(task_of(entry, path, options), options)
+    except (ValueError, FileNotFoundError) as problem:
+        return str(problem)
+    print(f"{out.name}: {process_time() - begin:.0f} s, of which auto {out.seconds:.0f} s", file=sys.stderr, flush=True)
+    return out
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
@@ -62,6 +66,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--test", type=Path, help="folder whose rows are predicted: sets and files of the same names")
     parser.add_argument("--declared", type=Path, default=HERE / "extrapolation.toml", help="what is known of the sets")
     parser.add_argument("--groups", type=int, default=8, help="groups of a table at most, sampled by seed")
+    parser.add_argument("--jobs", type=int, default=1, help="tables measured at once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="4 groups, laws up to 5 parameters, 90 %% intervals")
     parser.add_argument("--slow", action="store_true", help="all laws of the catalogue, the slow ones too")
@@ -102,10 +107,7 @@ def measure(task: Task, options: argparse.Namespace) -> Line:
     if theirs is not None:
         others["published"] = theirs
     laws = _kept(task, options)
-    out = line(task, made, others, laws)
-    if options.points:
-        _points(task, made, options.points)
-    return out
+    return line(task, made, others, laws)
 
 
 def _kept(task: Task, options: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -123,23 +125,6 @@ def _kept(task: Task, options: argparse.Namespace) -> dict[str, np.ndarray]:
     return pickle.loads(file.read_bytes())
 
 
-def _points(task: Task, made: object, path: Path) -> None:
-    """Append every predicted point: what calibration and plots are made of."""
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            ends = [f"{end}_{100 * p:.0f}" for p in made.lower for end in ("lower", "upper")]
-            writer.writerow(
-                ["set", "table", "series", "target", "axis", "decades", "y", "law", "estimate", *ends, "flag"]
-            )
-        for i, y in enumerate(task.y):
-            ends = [end[p][i] for p in made.lower for end in (made.lower, made.upper)]
-            series = task.series[i]
-            writer.writerow([task.set, task.name, series, task.target, task.axis, task.distance[i], y,
-                             made.chosen.get(series, ""), made.estimate[i], *ends, made.flag[i]])  # fmt: skip
-
-
 def report(lines: list[Line], left: list[tuple[str, str]], options: argparse.Namespace) -> None:
     print(table(lines))
     for what, told, bar, met in totals(lines) if lines else []:
@@ -154,12 +139,15 @@ def report(lines: list[Line], left: list[tuple[str, str]], options: argparse.Nam
     if options.page and lines:
         options.page.write_text(page(options.page.read_text("utf-8"), lines, left), "utf-8")
     if options.csv and lines:
-        rows = [records(x) for x in lines]
-        names = list(dict.fromkeys(k for r in rows for k in r))
-        with options.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, names)
-            writer.writeheader()
-            writer.writerows(rows)
+        _write(options.csv, [records(x) for x in lines])
+
+
+def _write(path: Path, rows: list[dict[str, object]]) -> None:
+    names = list(dict.fromkeys(k for r in rows for k in r))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

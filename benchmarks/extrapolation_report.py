@@ -41,6 +41,7 @@ class Line:
     failed: dict[str, str]
     notes: tuple[str, ...] = ()
     inside: dict[float, np.ndarray] = field(default_factory=dict, repr=False)
+    rows: tuple[dict[str, object], ...] = field(default=(), repr=False)  # a record for each predicted point
 
     @property
     def best(self) -> str:
@@ -88,8 +89,22 @@ def line(task: Task, made: Auto, others: dict[str, np.ndarray], laws: dict[str, 
         float(np.sqrt(np.mean(logs**2))) if here.any() and np.isfinite(logs).all() else np.nan,
         {k: v for k, v in scored.items() if np.isfinite(v)}, {p: float(v.mean()) for p, v in inside.items() if v.size},
         width, float(flag.mean()) if flag.size else np.nan, float(clean.mean()) if clean.size else np.nan,
-        made.seconds, failed, task.notes, inside,
+        made.seconds, failed, task.notes, inside, _rows(task, made),
     )  # fmt: skip
+
+
+def _rows(task: Task, made: Auto) -> tuple[dict[str, object], ...]:
+    """Every predicted point: what calibration and plots are made of."""
+    out = []
+    for i, y in enumerate(task.y):
+        g = task.series[i]
+        ends = {f"{end}_{100 * p:.0f}": getattr(made, end)[p][i] for p in made.lower for end in ("lower", "upper")}
+        out.append({
+            "set": task.set, "table": task.name, "series": g, "target": task.target, "axis": task.axis,
+            "decades": task.distance[i], "y": y, "law": made.chosen.get(g, ""), "estimate": made.estimate[i], **ends,
+            "flag": made.flag[i],
+        })  # fmt: skip
+    return tuple(out)
 
 
 def _width(lower: np.ndarray, upper: np.ndarray, y: np.ndarray) -> float:

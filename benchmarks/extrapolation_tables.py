@@ -94,9 +94,8 @@ def declarations(path: Path) -> list[Declared]:
 
 
 def sets_of(folder: Path) -> list[Path]:
-    """The sets of a folder: its folders that hold tables, or itself."""
-    inner = [f for f in sorted(folder.iterdir()) if f.is_dir() and files_of(f)]
-    return inner or ([folder] if files_of(folder) else [])
+    """The sets of a folder: itself where it holds tables, else its folders."""
+    return [folder] if files_of(folder) else [f for f in sorted(folder.iterdir()) if f.is_dir()]
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -111,6 +110,7 @@ def plans(folder: Path, declared: list[Declared]) -> list[tuple[Declared, Path]]
         out += [(d, place / d.file) for d in own]
         if not own:
             files = files_of(place)
+            out += [] if files else [(Declared(place.name, skip="the folder has no CSV or Parquet table"), place)]
             parts = [f.name.split(".")[0] if len(files) > 1 else "" for f in files]
             out += [(Declared(place.name, part, f.name), f) for part, f in zip(parts, files)]
     return out
@@ -130,6 +130,8 @@ def prepare(frame: Any, declared: Declared) -> Table:
     """A `Table` of a frame; ValueError with the reason where it cannot be extrapolated."""
     import polars as pl
 
+    if declared.skip:
+        raise ValueError(declared.skip)
     frame, target, notes = _selected(frame, declared)
     kind = declared.kind or guess.kind(target, frame)
     frame, more = _arrays(frame, declared)
@@ -150,8 +152,6 @@ def _selected(frame: Any, declared: Declared) -> tuple[Any, str, list[str]]:
     """The rows that are meant, with their outcome in one column."""
     import polars as pl
 
-    if declared.skip:
-        raise ValueError(declared.skip)
     notes: list[str] = []
     frame = frame.with_columns(pl.sql_expr(sql).alias(name) for name, sql in declared.make.items())
     if declared.where:

@@ -35,6 +35,7 @@ from lawful.search import kronecker
 KINDS = ("curve", "surface", "checkpoints", "fraction")
 _GRID = np.linspace(np.log(0.2), np.log(30.0), 81)  # of log kappa
 _TEMPER = 0.5  # what one origin counts for: the runs held out at one are among those at the next
+_PARTIAL = 0.2  # the same where these very origins chose the law: they judge it too kindly
 _NEAR = 0.02  # decades that are no distance
 _WIDE = (np.log(1.3), 0.7)  # mean and sd of log kappa where there is no library
 _SHRINK = 2.0  # sets that the library as a whole counts for in a kind's own prior
@@ -51,7 +52,7 @@ class Evidence:
     kind: of curve, see `KINDS`. error, se, noise, dof (K,): at each origin the mean error of the runs held out, the
     standard error that the law claimed there, the noise of that mean, and the degrees of freedom.
     reach (K,): how far beyond the runs seen they lay on average, in decades; decades: the farthest of all.
-    axis: the scale in words. levels: how many distinct scales the runs have.
+    axis: the scale in words. levels: how many distinct scales the runs have. chosen: whether the origins chose the law.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Evidence:
     decades: float
     levels: int
     axis: str
+    chosen: bool = False
 
     def __len__(self) -> int:
         return len(self.error)
@@ -192,7 +194,8 @@ def _judged(fit: Fit, axis: str, scale: np.ndarray, splits: Splits | None, recor
         found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min(), reach))
         far = max(far, float(splits.distance[k, h].max()))
     error, se, noise, dof, reach = np.array(found).reshape(-1, 5).T
-    return Evidence(kind, error, se, noise, dof, reach, far, distinct(scale), axis)
+    chosen = any(f.code == "chosen" for f in fit.findings)
+    return Evidence(kind, error, se, noise, dof, reach, far, distinct(scale), axis, chosen)
 
 
 def distinct(scale: np.ndarray) -> int:
@@ -224,7 +227,7 @@ def calibrate(found: Evidence, shelf: Library, decades: float = 0.0) -> Calibrat
     a whole one.
     """
     mean, sd = shelf.prior(found.kind)
-    weight = _TEMPER * np.minimum(1.0, (found.reach + _NEAR) / (decades + _NEAR))
+    weight = (_PARTIAL if found.chosen else _TEMPER) * np.minimum(1.0, (found.reach + _NEAR) / (decades + _NEAR))
     own = (weight * likelihood(found.error, found.se, found.noise, found.dof)).sum(1)
     posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)
     missed = float(np.exp(_normalised(own) @ _GRID)) if len(found) else np.nan
