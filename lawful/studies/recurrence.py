@@ -36,7 +36,8 @@ SECTIONS = (_ARMS, AGAINST, _LAW, _FACTS, _VALID)
 PLANNED = 473  # runs of recurrence.toml
 _LEFT_OUT = (
     "one width and the shorter of two lengths of training instead of four widths and two lengths, mostly 4 seeds "
-    "instead of 5, no two-state cells, no deeper or wider rivals, no tuning of rates, no longer training of the looped model, so what more training gives to loops is not told."
+    "instead of 5, no two-state cells, no deeper or wider rivals, no tuning of rates, no longer training of the "
+    "looped model, so what more training gives to loops is not told."
 )
 
 
@@ -174,8 +175,8 @@ def _say_tied(part: Part, chosen: list[Arm], both: Fit) -> None:
     one = contrast(tied, untied)
     part.say(
         "tied", _LAW,
-        f"At equal size and serial depth by this law looped models have a loss different from untied "
-        f"ones by {one.interval.estimate:+.0%} {span(one.interval.lower, one.interval.upper)} over shapes"
+        "At equal size and serial depth by this law looped models have a loss different from untied ones by "
+        f"{one.interval.estimate:+.0%} {span(one.interval.lower, one.interval.upper)} over shapes"
         + ("." if one.told else ": cannot tell, with so few shapes."),
         "note" if one.told else "cannot tell", estimate=one.interval.estimate,
     )  # fmt: skip
