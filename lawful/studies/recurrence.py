@@ -150,7 +150,7 @@ def _serial(found: list[Arm]) -> Part:
     part.say(
         "serial", _LAW,
         f"The loss falls with serial depth to the power {beta} and with parameters to the power {alpha}. "
-        + ("Serial depth carries the law; parameters add nothing to it." if ahead else "Which of them does is not told.")
+        + ("Serial depth carries the law; parameters add nothing to it." if ahead else "Which does is not told.")
         + f" Residual scatter: {both.sigma:.1%} with both, {alone['serial depth'].sigma:.1%} with serial depth alone, "
         f"{alone['parameters'].sigma:.1%} with parameters alone.",
         "supported" if ahead else "cannot tell", alpha=alpha.estimate, beta=beta.estimate,
