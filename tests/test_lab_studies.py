@@ -113,7 +113,11 @@ def test_shipped_runs_are_runs_of_the_plan(name):
 def test_reports_are_rebuilt_without_pytorch(name, tmp_path):
     code = f"""
 import sys
-sys.modules["torch"] = None
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("no torch here")
+sys.meta_path.insert(0, NoTorch())
 from lawful.cli import main
 main(["study", {name!r}, "--rebuild", "--out", {str(tmp_path)!r}, "--check"])
 """

@@ -19,9 +19,10 @@ from lawful.studies.lab_exponents import (
     ladder,
     leaves_chance,
     over_seeds,
+    sizes_by_steps,
     slopes,
 )
-from lawful.studies.lab_runs import LEVELS, plain_number, told, values_of
+from lawful.studies.lab_runs import LEVELS, plain_number, told
 from lawful.studies.parts import Part, floats, span
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.uncertainty import Interval
@@ -46,7 +47,8 @@ class Series:
 
 def series(runs: Runs) -> list[Series]:
     """Facts as a whole and by level, chains and swaps by level; facts also above what their data can teach."""
-    present = values_of(runs, "task")
+    tasks = ("facts", "markov", "swaps")
+    present = [t for t in tasks if any(len(w) > 1 for w in sizes_by_steps(runs, t).values())]
     wanted = [("facts", level) for level in (0, *LEVELS.values())] if "facts" in present else []
     wanted += [("markov", level) for level in (1, 2, 3)] if "markov" in present else []
     wanted += [("swaps", level) for level in LEVELS.values()] if "swaps" in present else []

@@ -57,7 +57,10 @@ def validity(runs: Runs, section: str) -> Part:
 def design(runs: Runs, section: str, planned: int, data: Any, left_out: str) -> Part:
     """Every cell of the design that has runs, and how much of the full design the shipped runs are."""
     part = Part()
-    cell = ("task", "knobs", "block", "cell", "depth", "loops", "segments", "steps", "lr", "reweight", "members")
+    cell = (
+        "task", "knobs", "block", "cell", "depth", "loops", "segments", "steps", "lr", "members", "curriculum",
+        "reweight", "reweight_encoder", "reweight_closed", "reweight_keep", "reweight_strength", "reweight_temperature",
+    )  # fmt: skip
     found = pick(runs, part="end", level=0).frame
     names = [name for name in cell if name in found.columns and found[name].n_unique() > 1]
     lines = []

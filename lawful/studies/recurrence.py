@@ -35,8 +35,9 @@ _ARMS, _LAW, _FACTS, _VALID = (
 SECTIONS = (_ARMS, AGAINST, _LAW, _FACTS, _VALID)
 PLANNED = 473  # runs of recurrence.toml
 _LEFT_OUT = (
-    "one width and the shorter of two lengths of training instead of four widths and two lengths, 4 seeds instead of "
-    "5, no longer training of the looped model, so what more training gives to loops is not told."
+    "one width and the shorter of two lengths of training instead of four widths and two lengths, mostly 4 seeds "
+    "instead of 5, no two-state cells, no deeper or wider rivals, no tuning of rates, no longer training of the "
+    "looped model, so what more training gives to loops is not told."
 )
 
 
@@ -149,7 +150,7 @@ def _serial(found: list[Arm]) -> Part:
     part.say(
         "serial", _LAW,
         f"The loss falls with serial depth to the power {beta} and with parameters to the power {alpha}. "
-        + ("Serial depth carries the law; parameters add little." if ahead else "Which of them carries it is not told.")
+        + ("Serial depth carries the law; parameters add nothing to it." if ahead else "Which does is not told.")
         + f" Residual scatter: {both.sigma:.1%} with both, {alone['serial depth'].sigma:.1%} with serial depth alone, "
         f"{alone['parameters'].sigma:.1%} with parameters alone.",
         "supported" if ahead else "cannot tell", alpha=alpha.estimate, beta=beta.estimate,
@@ -174,8 +175,8 @@ def _say_tied(part: Part, chosen: list[Arm], both: Fit) -> None:
     one = contrast(tied, untied)
     part.say(
         "tied", _LAW,
-        f"At equal size and serial depth by this law looped models have {one.interval.estimate:+.0%} of the loss of "
-        f"untied ones, {span(one.interval.lower, one.interval.upper)} over shapes"
+        "At equal size and serial depth by this law looped models have a loss different from untied ones by "
+        f"{one.interval.estimate:+.0%} {span(one.interval.lower, one.interval.upper)} over shapes"
         + ("." if one.told else ": cannot tell, with so few shapes."),
         "note" if one.told else "cannot tell", estimate=one.interval.estimate,
     )  # fmt: skip
