@@ -317,7 +317,7 @@ def _other_loops(models: Sequence[Decoder | Mlp], task: Task, config: Config, de
     """Scores with other numbers of loops than trained with: test-time compute without a parameter more."""
     found = []
     for n in config.test_loops:
-        one = {"loops": n, "forward_flops": forward_flops(config.shape, task, n)}
+        one: dict[str, Any] = {"loops": n, "forward_flops": forward_flops(config.shape, task, n)}
         if config.answers and hasattr(task, "answer"):
             one["solved"] = solved(models[0], task, config, device, n)
         found.append({**one, **evaluate(models, task, config, device, n)})

@@ -30,9 +30,9 @@ _CLAIMED = 2.0  # bits per parameter, Allen-Zhu and Li
 _FULL = 0.95  # of the facts answered: from there on a larger model has nothing more to hold
 _SMALL = 0.1  # a change by less than this share is called none
 _CUT = (
-    "The table that comes with lawful is the quick design: 1,024 facts, one amount of training (750 looks at each; the "
-    "claim is about 1,000), five widths, one number of loops and one of experts, four seeds of five, no learning rates. "
-    "Eight times the facts, and training from 100 to 3,000 looks, are in the full design alone."
+    "The table that comes with lawful is the quick design: 1,024 facts, one amount of training (750 looks at each; "
+    "the claim is about 1,000), five widths, one number of loops and one of experts, four seeds of five, no learning "
+    "rates. Eight times the facts, and training from 100 to 3,000 looks, are in the full design alone."
 )
 
 

@@ -137,7 +137,7 @@ def _say_law(part: Part, group: list[Model], made: Fit) -> None:
     depth, d, ratio = best_shape(group, made)
     edge = {(True, True): "both inside the grid", (True, False): "that of the MLP at the edge of the grid or beyond",
             (False, True): "that of width at the edge of the grid or beyond",
-            (False, False): "both at the edge of the grid or beyond"}[tuple(inside)]  # fmt: skip
+            (False, False): "both at the edge of the grid or beyond"}[inside[0], inside[1]]  # fmt: skip
     part.say(
         "law", LAW,
         f"Bian's law leaves {made.sigma:.1%} of scatter where seeds alone scatter by {_pure(group):.1%} (lack of fit: "
