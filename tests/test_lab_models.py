@@ -163,6 +163,14 @@ def test_the_mlp_refuses_tasks_that_ask_elsewhere():
         build(Shape(block="mlp"), task("swaps"))
 
 
+@pytest.mark.parametrize(("sign", "kept"), [("easy", [0, 1]), ("hard", [3, 2])])
+def test_filtering_leaves_a_share_of_equal_weight(sign, kept):
+    made = Reweighter(8, config({"task": "swaps", "reweight": sign, "reweight_keep": 0.5}))
+    for _ in range(101):
+        w = made.weights(torch.zeros(4, 8), torch.tensor([0.1, 0.5, 1.0, 2.0]))
+    assert torch.nonzero(w)[:, 0].tolist() == sorted(kept) and w.sum() == 1
+
+
 @pytest.mark.parametrize(("sign", "down"), [("easy", True), ("hard", False)])
 @pytest.mark.parametrize("closed", [True, False])
 def test_reweighting_leans_the_way_its_name_says(sign, down, closed):

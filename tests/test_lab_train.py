@@ -117,6 +117,42 @@ def test_levels_can_be_left_out_or_unlocked_one_by_one():
         config({"task": "queens", "max_level": 1})
 
 
+def test_an_ensemble_costs_what_its_members_do_and_answers_with_their_mean(train):
+    one, two = (config({**SMALL, "steps": 60, "members": m}) for m in (1, 2))
+    assert two.train_flops == 2 * one.train_flops
+    alone, both = train(one), train(two)
+    assert both["params"] == 2 * alone["params"] and both["state_bytes"] == 2 * alone["state_bytes"]
+    other = train(config({**SMALL, "steps": 60, "seed": 100_000}))
+    assert both["loss"] < (alone["loss"] + other["loss"]) / 2  # the logarithm is concave
+    assert both["curve"] == alone["curve"]
+
+
+def test_a_halting_head_spends_segments_where_they_are_needed(train):
+    given = {
+        "task": "swaps",
+        "knobs": {"steps": 2},
+        "width": 16,
+        "depth": 1,
+        "batch": 64,
+        "segments": 3,
+        "halting": True,
+    }
+    begun, trained = (train(config({**given, "steps": n, "eval_sequences": 256})) for n in (2, 150))
+    assert begun["segments_used"] > 2.9  # nothing is known yet, so nothing halts
+    assert 1 <= trained["segments_used"] < 2.5 and trained["accuracy"] > begun["accuracy"]
+    with pytest.raises(ValueError, match="set segments to 2 or more"):
+        config({**given, "segments": 1})
+
+
+def test_a_frozen_encoder_is_trained_and_paid_for(train):
+    own, frozen = (config({**SMALL, "width": 16, "reweight": "hard", "reweight_encoder": e}) for e in ("own", "frozen"))
+    assert frozen.encoder is not None and own.encoder is None
+    assert (frozen.encoder.shape.width, frozen.encoder.steps) == (8, 6)
+    extra = frozen.encoder.train_flops + 12 * frozen.encoder.step_flops / 3
+    assert frozen.train_flops == pytest.approx(own.train_flops + extra)
+    assert train(frozen)["state_bytes"] > train(own)["state_bytes"]
+
+
 def test_divergence_is_a_record(train):
     record = train(config({**SMALL, "lr": 1e30, "steps": 200, "clip": 1e30}))
     assert record["status"] == "diverged" and record["loss"] is None and record["levels"] == []

@@ -21,7 +21,8 @@ moment and level:
 * every setting of the run by its name (``warmup_share`` and ``decay_share`` are shares of the steps), a task's knobs as
   ``knob_NAME`` and their JSON as ``knobs``.
 
-A diverged run has one row without a loss: `lawful.read` drops it and says so.
+A loss of exactly 0, every answer certain, is written as 1e-12: laws live on logarithms. A diverged run has one row
+without a loss: `lawful.read` drops it and says so.
 """
 
 import json
@@ -39,6 +40,7 @@ _COUNTS = ("params", "params_nonembed", "params_used", "tokens", "unique_tokens"
 _MEASURED = ("cpu_seconds", "train_cpu_seconds", "train_seconds", "tokens_per_second", "peak_memory_bytes")
 _STORED = {"entries": "entries", "stored_numbers": "numbers", "lookup_flops": "lookup_flops"}
 _FIRST = ("run", "task", "kind", "part", "level", "seed", "status", "step", *_COUNTS, "test_loops", "serial", *_SCORES)
+_LEAST = 1e-12  # nats
 
 
 def records(folder: str | Path) -> list[dict[str, Any]]:
@@ -123,6 +125,8 @@ def _scored(shared: Mapping[str, Any], scored: Mapping[str, Any], part: str) -> 
     table = [{**row, "level": 0, **_answers(solved), **_whole(scored, levels)}]
     for one in levels:
         table.append({**row, **{name: one.get(name) for name in ("level", *_SCORES)}, **_answers(solved, one["level"])})
+    for one in table:
+        one["loss"] = _LEAST if one["loss"] == 0 else one["loss"]
     return table
 
 

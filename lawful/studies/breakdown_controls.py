@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lawful.runs import Runs
-from lawful.studies.lab_exponents import contrast, ladder, ladder_steps, over_seeds, plain, slopes
+from lawful.studies.lab_exponents import contrast, ladder, ladder_steps, over_seeds, plain, sizes_by_steps, slopes
 from lawful.studies.lab_runs import pick, plain_number, told, values_of
 from lawful.studies.parts import Part, floats, span
 from lawful.studies.results import Figure, Layer, Panel
@@ -16,30 +16,25 @@ _TOP = 16  # the level of swaps that the contrast is about
 
 
 def families(runs: Runs) -> Part:
-    """The contrast in every family and at every data size that has both ladders."""
+    """The contrast in every family and at every data size that has both ladders, over the sizes that all have."""
     part, lines, points = Part(), [], []
-    for block, title in FAMILY_NAMES.items():
-        for rank, pair in enumerate(_paired_steps(runs, block)):
-            facts, swaps = (slopes(ladder(runs, task, level, steps, block=block))
-                            for (task, level), steps in zip((("facts", 0), ("swaps", _TOP)), pair))  # fmt: skip
-            if min(len(facts), len(swaps)) < 2:
-                continue
-            one = contrast(facts, swaps)
-            tokens = ladder_tokens(runs, "facts", pair[0], block)
-            lines.append(
-                (
-                    title,
-                    *pair,
-                    plain_number(tokens),
-                    len(facts),
-                    str(over_seeds(facts)),
-                    str(over_seeds(swaps)),
-                    f"{one.interval.estimate:+.3f}",
-                    span(one.interval.lower, one.interval.upper),
-                    "excludes 0" if one.told else f"cannot tell: {one.needed} seeds each",
-                )
-            )
-            points.append((block, tokens, one, rank))
+    pairs = {block: _paired_steps(runs, block) for block in FAMILY_NAMES}
+    widths = _common_widths(runs, pairs)
+    for block, steps in ((block, pair) for block, found in pairs.items() for pair in found):
+        facts, swaps = (
+            slopes(ladder(runs, task, level, n, block=block, width=widths))
+            for (task, level), n in zip((("facts", 0), ("swaps", _TOP)), steps)
+        )
+        if min(len(facts), len(swaps)) < 2:
+            continue
+        one, tokens = contrast(facts, swaps), ladder_tokens(runs, "facts", steps[0], block)
+        verdict = "excludes 0" if one.told else f"cannot tell: {one.needed} seeds each"
+        lines.append((
+            FAMILY_NAMES[block], *steps, plain_number(tokens), min(len(facts), len(swaps)), str(over_seeds(facts)),
+            str(over_seeds(swaps)), f"{one.interval.estimate:+.3f}", span(one.interval.lower, one.interval.upper),
+            verdict,
+        ))  # fmt: skip
+        points.append((block, tokens, one))
     if len(lines) < 2:
         text = "One family at one data size: whether the contrast depends on either cannot be told."
         part.say("families", FAMILIES, text, "cannot tell")
@@ -64,12 +59,21 @@ def families(runs: Runs) -> Part:
 
 
 def _paired_steps(runs: Runs, block: str) -> list[tuple[int, int]]:
-    """Steps of facts and of swaps, largest data first, where both tasks have as many data sizes."""
+    """Steps of facts and of swaps, most data first, where both have ladders of three sizes and more."""
     both = []
     for task in ("facts", "swaps"):
-        found = plain(runs, task, level=0, block=block)
-        both.append(ladder_steps(runs, task, block=block)[::-1] if len(found) else [])
+        sizes = sizes_by_steps(runs, task, block=block) if len(plain(runs, task, block=block)) else {}
+        both.append([steps for steps, widths in sorted(sizes.items(), reverse=True) if len(widths) > 2])
     return list(zip(*both))
+
+
+def _common_widths(runs: Runs, pairs: dict[str, list[tuple[int, int]]]) -> tuple[int, ...]:
+    """The widths that every family has at every one of these data sizes: a curve has another slope elsewhere."""
+    found = [
+        set(sizes_by_steps(runs, task, block=block)[n])
+        for block, every in pairs.items() for steps in every for task, n in zip(("facts", "swaps"), steps)
+    ]  # fmt: skip
+    return tuple(sorted(set.intersection(*found))) if found else ()
 
 
 def ladder_tokens(runs: Runs, task: str, steps: int, block: str = "attention") -> float:
@@ -86,8 +90,7 @@ def _say_data(part: Part, points: list) -> None:
         "data_sizes", FAMILIES,
         f"With {len(points)} data sizes over a factor of {np.exp(np.ptp(x)):.0f} the difference goes from "
         f"{y[np.argmin(x)]:+.2f} (least data) to {y[np.argmax(x)]:+.2f} (most): the exponent of facts is limited by "
-        f"the "
-        "data, as in any law of both; that of deep swaps is near 0 at all of them.",
+        "the data, as in any law of both; that of deep swaps is near 0 at all of them.",
         "note", tokens=[p[1] for p in points], difference=y.tolist(),
     )  # fmt: skip
 
@@ -126,25 +129,23 @@ def _scratchpad(part: Part, runs: Runs) -> None:
     found = plain(runs, "swaps", knobs=pads[0], level=_TOP) if pads else None
     if found is None or not len(found):
         return
-    best = plain(runs, "swaps", level=_TOP, steps=ladder_steps(runs, "swaps")[-1])
+    best = plain(runs, "swaps", level=_TOP, steps=ladder_steps(runs, "swaps"))
     sizes = np.unique(found["N"])
     reached = [n for n in sizes if found["accuracy"][found["N"] == n].min() > 0.99]
     least = f"from {plain_number(reached[0])} parameters on" if reached else "at no size"
     part.say(
         "scratchpad", CONTROLS,
         f"With the state fed back after each swap, the same {_TOP} swaps are answered with more than 99 % accuracy "
-        f"{least} "
-        f"(teacher-forced); without it the largest model, {plain_number(best['N'].max())}, is right in "
+        f"{least} (teacher-forced); without it the largest model, {plain_number(best['N'].max())}, is right in "
         f"{best['accuracy'][best['N'] == best['N'].max()].mean():.1%}. The steps are learnable at this size; doing "
-        f"them in "
-        "one pass is not.",
+        "them in one pass is not.",
         "supported" if reached else "cannot tell", sizes=sizes.tolist(),
         accuracy=[float(found["accuracy"][found["N"] == n].mean()) for n in sizes],
     )  # fmt: skip
 
 
 def _longer(part: Part, runs: Runs) -> None:
-    usual_steps = ladder_steps(runs, "swaps")[-1]
+    usual_steps = ladder_steps(runs, "swaps")
     longer = [s for s in values_of(plain(runs, "swaps", level=0), "steps") if s > usual_steps]
     if not longer:
         return
@@ -163,9 +164,8 @@ def _longer(part: Part, runs: Runs) -> None:
     last = [line for line in lines if line[1] == _TOP]
     part.say(
         "under_training", CONTROLS,
-        f"Under-training looks like breakdown: with {longer[-1] / usual_steps:.0f} times the steps levels 4 and 8 "
-        f"gain up "
-        f"to {max(line[4] - line[3] for line in middle):.2f} accuracy at the same size; level {_TOP} gains "
+        f"Under-training looks like breakdown: with {longer[-1] / usual_steps:.0f} times the steps levels 4 and 8 gain "
+        f"up to {max(line[4] - line[3] for line in middle):.2f} accuracy at the same size; level {_TOP} gains "
         f"{max(line[4] - line[3] for line in last):.2f}. A plateau at one training length is not yet a limit of size.",
         "supported", gains=[line[4] - line[3] for line in lines],
     )  # fmt: skip
@@ -200,8 +200,7 @@ def _nearest(part: Part, runs: Runs) -> None:
     )
     note = (
         "(loss - floor) / (chance - floor) of the best model. The floor of the data is the least any learner can "
-        "expect after "
-        "so many random keys, since keys never met can only be guessed."
+        "expect after so many random keys, since keys never met can only be guessed."
     )
     part.table("nearest", CONTROLS, "How near the best models come to the floors", columns, lines, note)
     worst = max(line[4] for line in lines)

@@ -13,22 +13,21 @@ from lawful.runs import Runs
 from lawful.stats import adjust_p
 from lawful.studies.lab_exponents import (
     FLAT,
-    Contrast,
     Ladder,
     bends,
-    contrast,
     free_exponent,
     ladder,
     leaves_chance,
     over_seeds,
+    sizes_by_steps,
     slopes,
 )
-from lawful.studies.lab_runs import LEVELS, plain_number, told, values_of
+from lawful.studies.lab_runs import LEVELS, plain_number, told
 from lawful.studies.parts import Part, floats, span
 from lawful.studies.results import Figure, Layer, Panel
 from lawful.uncertainty import Interval
 
-SECTION, BREAKS, GROUPS = "Exponents by level", "Breaks and chance", "Pattern matching against reasoning"
+SECTION, BREAKS = "Exponents by level", "Breaks and chance"
 _SIZE = "Parameters without embeddings"
 ALPHA = 0.05
 
@@ -48,7 +47,8 @@ class Series:
 
 def series(runs: Runs) -> list[Series]:
     """Facts as a whole and by level, chains and swaps by level; facts also above what their data can teach."""
-    present = values_of(runs, "task")
+    tasks = ("facts", "markov", "swaps")
+    present = [t for t in tasks if any(len(w) > 1 for w in sizes_by_steps(runs, t).values())]
     wanted = [("facts", level) for level in (0, *LEVELS.values())] if "facts" in present else []
     wanted += [("markov", level) for level in (1, 2, 3)] if "markov" in present else []
     wanted += [("swaps", level) for level in LEVELS.values()] if "swaps" in present else []
@@ -71,18 +71,17 @@ def levels(found: list[Series]) -> Part:
     lines = []
     for s, p in zip(found, lack):
         lines.append((
-            s.ladder.task, _level_name(s.ladder), _interval(s.known), _interval(s.known_total), _interval(s.free),
-            _interval(s.floor), f"{p:.3g}" if np.isfinite(p) else "cannot tell",
+            s.ladder.task, _level_name(s.ladder),
+            *(interval_text(one) for one in (s.known, s.known_total, s.free, s.floor)),
+            f"{p:.3g}" if np.isfinite(p) else "cannot tell",
             f"{s.lack[1]:.2f} to {s.lack[2]:.2f}" if np.isfinite(p) else "", _holds(s, p),
         ))  # fmt: skip
     columns = ("task", "level", "exponent, E known", "with embeddings", "exponent, E free", "E free", "lack of fit p",
                "local exponents", "power law to the floor")  # fmt: skip
     note = (
         "Of the excess over the known floor against parameters without embeddings; 95 % intervals: Student's t over "
-        "seeds, "
-        f"profile for E free. Lack of fit: F against the scatter of seeds, Holm over {len(found)} series. Local "
-        f"exponents: "
-        "first and last step of the ladder."
+        f"seeds, profile for E free. Lack of fit: F against the scatter of seeds, Holm over {len(found)} series. Local "
+        "exponents: first and last step of the ladder."
     )
     part.table("exponents", SECTION, "Exponents by task and level", columns, lines, note)
     _say_power_law(part, found, lack)
@@ -121,8 +120,7 @@ def _say_power_law(part: Part, found: list[Series], lack: np.ndarray) -> None:
         f"family-wise 5 %. For facts as a whole: {'; '.join(words)}. "
         + ("'Laws hold for pattern matching' stands with that floor." if holds else
            "The loss falls smoothly, yet 'laws hold for pattern matching' is not literally true either: the seeds "
-           "agree "
-           "better with each other than with a straight line."),
+           "agree better with each other than with a straight line."),
         "supported" if holds else "contradicted", p=[float(p) for _, p in whole],
     )  # fmt: skip
 
@@ -141,10 +139,8 @@ def _say_known_or_free(part: Part, found: list[Series]) -> None:
         "known_or_free", SECTION,
         f"Freeing E widens the interval of the exponent {np.median(wide):.1f}-fold (median of {len(wide)} series that "
         f"scale); in {apart} of {len(moving)} the known-floor exponent is outside the free-floor interval and in "
-        f"{open_} "
-        f"the free exponent has no upper limit. Counting embeddings moves it by {gap:.0%} (median). An exponent from "
-        f"these "
-        "sizes is a statement about the floor and the count that were assumed."
+        f"{open_} the free exponent has no upper limit. Counting embeddings moves it by {gap:.0%} (median). An "
+        "exponent from these sizes is a statement about the floor and the count that were assumed."
         if wide else "With E free no exponent has an upper limit at these sizes.",
         "note", widening=float(np.median(wide)) if wide else None, outside=apart, open=open_, embeddings=float(gap),
     )  # fmt: skip
@@ -158,7 +154,7 @@ def _say_levels(part: Part, found: list[Series]) -> None:
     steady = all(a.known.estimate > b.known.estimate for a, b in zip(swaps, swaps[1:]))
     part.say(
         "level_gradient", SECTION,
-        f"In reasoning the exponent falls with the number of sequential steps: "
+        "In reasoning the exponent falls with the number of sequential steps: "
         f"{told(f'{s.known.estimate:.3g} at {s.ladder.level}' for s in swaps)}"
         f"{', each below the one before' if steady else ''}; from {first.known} to {last.known}.",
         "supported" if first.known.lower > last.known.upper else "cannot tell",
@@ -182,9 +178,8 @@ def breaks(found: list[Series]) -> Part:
     columns = ("task", "level", "break", "p", "chance", "accuracy, smallest to largest", "above chance from N")
     note = (
         "Break: best place of two free lines against one in ln N and mean ln excess, p by simulation, Holm over the "
-        "series. "
-        "Above chance: one-sided, 5 % over the sizes, the seeds and the answers both counted as noise. N without "
-        "embeddings."
+        "series. Above chance: one-sided, 5 % over the sizes, the seeds and the answers both counted as noise. N "
+        "without embeddings."
     )
     part.table("breaks", BREAKS, "Breaks, and the size at which a level leaves chance", columns, lines, note)
     shown = [s for s in long if tests[id(s)][0].startswith("after")]
@@ -227,78 +222,10 @@ def _say_chance(part: Part, found: list[Series]) -> None:
     )  # fmt: skip
 
 
-def groups(found: list[Series]) -> Part:
-    """The contrast of exponents: facts as a whole minus swaps at each level, and the plateau of a pattern task."""
-    part = Part()
-    facts = next((s for s in found if s.ladder.task == "facts" and s.ladder.level == 0), None)  # E = 0
-    swaps = [s for s in found if s.ladder.task == "swaps"]
-    if facts is None or not swaps:
-        part.say("contrast", GROUPS, "The sweep lacks facts or swaps: the groups cannot be compared.", "cannot tell")
-        return part
-    tests = {s.ladder.level: contrast(facts.by_seed, s.by_seed, len(swaps), ALPHA) for s in swaps}
-    lines = [
-        (name, level, _interval(s.known), f"{tests[level].interval.estimate:+.3f}",
-         span(tests[level].interval.lower, tests[level].interval.upper), f"{tests[level].test.p:.3g}",
-         f"{tests[level].test.smallest_p:.3g}", _difference(tests[level]))
-        for (name, level), s in zip(LEVELS.items(), swaps)
-    ]  # fmt: skip
-    columns = ("level", "steps", "exponent of swaps", "facts minus swaps", "interval", "permutation p", "smallest p",
-               "facts scale")  # fmt: skip
-    one = tests[swaps[-1].ladder.level]
-    note = (
-        f"Facts: {facts.known}. Unit: the seed, {one.seeds} per arm. Intervals: Welch at {one.interval.level:.0%}, so "
-        f"that "
-        f"all {len(swaps)} hold together with 95 %. The exact permutation test needs 5 seeds per arm to reach that "
-        f"level."
-    )
-    part.table("contrast", GROUPS, "Exponent of facts minus exponent of swaps, E known", columns, lines, note)
-    last, first = swaps[-1].ladder.level, swaps[0].ladder.level
-    part.say(
-        "contrast", GROUPS,
-        f"Facts minus swaps at {last} sequential steps: {tests[last]} (family-wise 95 %). "
-        + ("Where the answer takes many steps in sequence, size at fixed depth buys nothing while memory scales."
-           if tests[last].told and tests[last].interval.lower > 0 else "The groups are not told apart."),
-        "supported" if tests[last].told and tests[last].interval.lower > 0 else "cannot tell",
-        estimate=tests[last].interval.estimate, lower=tests[last].interval.lower, upper=tests[last].interval.upper,
-        p=tests[last].test.p, needed=tests[last].needed, by_level={str(k): str(v) for k, v in tests.items()},
-    )  # fmt: skip
-    if tests[first].told and tests[first].interval.upper < 0:
-        part.say(
-            "shallow", GROUPS,
-            f"Shallow reasoning scales better than memory: facts minus swaps at {first} step: {tests[first]}. "
-            f"'Reasoning "
-            "breaks down' is wrong as a statement about the group; it is about the number of sequential steps.",
-            "supported", estimate=tests[first].interval.estimate,
-        )  # fmt: skip
-    _say_plateau(part, found)
-    return part
-
-
-def _say_plateau(part: Part, found: list[Series]) -> None:
-    chains = [s for s in found if s.ladder.task == "markov"]
-    if len(chains) < 2:
-        return
-    last = chains[-1]
-    flat = last.known.upper < 0.25 * chains[1].known.estimate
-    part.say(
-        "plateau", GROUPS,
-        f"A plateau is not the mark of reasoning: chains of order {chains[1].ladder.level} scale with "
-        f"{chains[1].known}, of "
-        f"order {last.ladder.level} with {last.known}; that table is larger than these models and their data.",
-        "supported" if flat else "cannot tell", exponents=[s.known.estimate for s in chains],
-    )  # fmt: skip
-
-
 def _from(one: Ladder, at: float | None) -> str:
     if one.best - one.chance <= 0.01:
         return "guessing is as good as it gets"
     return "at none of the sizes" if at is None else plain_number(at)
-
-
-def _difference(one: Contrast) -> str:
-    if not one.told:
-        return f"cannot tell: {one.needed} seeds each"
-    return "faster" if one.interval.lower > 0 else "slower"
 
 
 def _adjusted(p: list[float]) -> np.ndarray:
@@ -317,7 +244,7 @@ def _level_name(one: Ladder) -> str:
     return f"{next(name for name, k in LEVELS.items() if k == one.level)} ({one.level})"
 
 
-def _interval(one: Interval) -> str:
+def interval_text(one: Interval) -> str:
     if not np.isfinite(one.lower + one.upper):
         ends = [f"{v:.2g}" if np.isfinite(v) else "?" for v in (one.lower, one.upper)]
         return f"{one.estimate:.3g} [{', '.join(ends)}]"

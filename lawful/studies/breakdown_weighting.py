@@ -79,11 +79,9 @@ def weighting(runs: Runs) -> Part:
     family = 1 - 0.05 / len(variants)
     note = (
         f"Against uniform weights, paired by seed. Intervals: t at {family:.1%}, so that all {len(variants)} hold "
-        f"together "
-        "with 95 %; p: exact sign flips over seeds. Time: CPU seconds of training with a frozen encoder's own; memory: "
-        "weights, gradients and moments. 'Easy': the scorer joins the model in lowering the weighted loss, so hard "
-        "answers "
-        "lose weight; 'hard': it raises it."
+        "together with 95 %; p: exact sign flips over seeds. Time: CPU seconds of training with a frozen encoder's "
+        "own; memory: weights, gradients and moments. 'Easy': the scorer joins the model in lowering the weighted "
+        "loss, so hard answers lose weight; 'hard': it raises it."
     )
     part.table("weighting", SECTION, "The method, its parts and the rejected ideas", columns, lines, note)
     part.table("weighting_levels", SECTION, "Gain in accuracy by level", ("variant", *map(str, LEVELS.values())),
@@ -171,10 +169,8 @@ def _say(part: Part, variants: list[Variant], adjusted: np.ndarray) -> None:
         low, high = (f(v.seconds for v in learned) for f in (min, max))
         part.say(
             "overhead", SECTION,
-            f"Learned scores cost {low:.0%} to {high:.0%} more training time and "
-            f"{min(v.memory for v in learned):.0%} to {max(v.memory for v in learned):.0%} more training state, a "
-            f"frozen "
-            "encoder's own training included.",
+            f"Learned scores cost {low:.0%} to {high:.0%} more training time and {min(v.memory for v in learned):.0%} "
+            f"to {max(v.memory for v in learned):.0%} more training state, a frozen encoder's own training included.",
             "note", low=low, high=high,
         )  # fmt: skip
 

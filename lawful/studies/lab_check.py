@@ -54,6 +54,30 @@ def validity(runs: Runs, section: str) -> Part:
     return part
 
 
+def design(runs: Runs, section: str, planned: int, data: Any, left_out: str) -> Part:
+    """Every cell of the design that has runs, and how much of the full design the shipped runs are."""
+    part = Part()
+    cell = ("task", "knobs", "block", "cell", "depth", "loops", "segments", "steps", "lr", "reweight", "members")
+    found = pick(runs, part="end", level=0).frame
+    names = [name for name in cell if name in found.columns and found[name].n_unique() > 1]
+    lines = []
+    for _, group in sorted(found.group_by(names), key=lambda item: tuple(str(v) for v in item[0])):
+        row = group.row(0, named=True)
+        widths, seeds = (sorted(group[name].unique().to_list()) for name in ("width", "seed"))
+        lines.append((*(row[name] for name in names), told(widths), told(seeds), group.height))
+    part.table("design", section, "The runs behind this report", (*names, "widths", "seeds", "runs"), lines)
+    if data is None:
+        share = found.height / planned
+        part.say(
+            "cut", section,
+            f"Of the {planned:,} runs of the full design, {found.height} were made for the table that comes with "
+            f"lawful ({share:.0%}): {left_out} The table of runs says which sizes and seeds each cell has; `lawful "
+            "study NAME --full` makes all of them.",
+            "note", planned=planned, made=found.height,
+        )  # fmt: skip
+    return part
+
+
 def _floors(part: Part, runs: Runs, section: str) -> None:
     """No model may beat the true one by more than the sampling of answers allows.
 

@@ -60,11 +60,16 @@ def plain(runs: Runs, task: str, **settings: Any) -> Runs:
     return pick(found, lr=usual(found, "lr")) if len(found) else found
 
 
-def ladder_steps(runs: Runs, task: str, **settings: Any) -> list[int]:
-    """The numbers of steps at which a task has most sizes, fewest first."""
+def sizes_by_steps(runs: Runs, task: str, **settings: Any) -> dict[int, list[int]]:
+    """The widths that a task was trained at, by the number of steps, fewest steps first."""
     found = plain(runs, task, level=0, **settings)
-    sizes = {steps: len(values_of(pick(found, steps=steps), "width")) for steps in values_of(found, "steps")}
-    return [steps for steps, count in sizes.items() if count == max(sizes.values())]
+    return {steps: values_of(pick(found, steps=steps), "width") for steps in values_of(found, "steps")}
+
+
+def ladder_steps(runs: Runs, task: str, **settings: Any) -> int:
+    """The number of steps at which a task has most sizes; of several, the largest."""
+    sizes = sizes_by_steps(runs, task, **settings)
+    return max(sizes, key=lambda steps: (len(sizes[steps]), steps))
 
 
 def ladder(
@@ -75,7 +80,7 @@ def ladder(
     floor: its column; the true model's loss on the same answers, or what any learner must expect after so much data
     ("data_floor_loss"). Raises ValueError where fewer than two sizes have all seeds.
     """
-    steps = ladder_steps(runs, task, **settings)[-1] if steps is None else steps
+    steps = ladder_steps(runs, task, **settings) if steps is None else steps
     found = plain(runs, task, level=level, steps=steps, **settings)
     seeds, N, loss = table_of(found, "seed", "params")
     whole = np.isfinite(loss).all(0)
@@ -86,7 +91,8 @@ def ladder(
     first = found.frame.row(0, named=True)
     return Ladder(
         task, level, floor == "data_floor_loss", N[whole].astype(float), nonemb, seeds, loss[:, whole], grid[floor],
-        grid["accuracy"], float(first["chance_accuracy"]), float(first["floor_accuracy"]), int(first["n"]), int((~whole).sum()),
+        grid["accuracy"], float(first["chance_accuracy"]), float(first["floor_accuracy"]), int(first["n"]),
+        int((~whole).sum()),
     )  # fmt: skip
 
 

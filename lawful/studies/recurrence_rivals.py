@@ -1,0 +1,137 @@
+"""Who a looped block is compared with: itself once, untied, deeper and wider blocks, two-state cells, more training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lawful.studies.lab_exponents import Contrast, contrast
+from lawful.studies.parts import Part, span
+from lawful.studies.recurrence_arms import Arm
+
+SECTION = "Loops against depth, width and training"
+_ALPHA, _EQUAL = 0.05, 0.2  # sizes and FLOPs within a fifth of each other are equal
+_ONCE, _UNTIED, _LONGER, _WIDER = (
+    "the same block once",
+    "untied, equal FLOPs",
+    "untied, trained longer",
+    "wider, equal FLOPs",
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A looped model and a rival, and why they are compared."""
+
+    kind: str
+    looped: Arm
+    rival: Arm
+
+
+def against(found: list[Arm]) -> Part:
+    """Every looped block against its rivals, all at once family-wise; ValueError where nothing is looped."""
+    part = Part()
+    pairs = _pairs(found)
+    tests = [contrast(p.looped.reach, p.rival.reach, len(pairs), _ALPHA) for p in pairs]
+    lines = [
+        (p.looped.name, p.kind, p.rival.name, p.rival.steps, f"{p.rival.N_nonemb / p.looped.N_nonemb:.2g}",
+         f"{p.rival.flops / p.looped.flops:.2g}", f"{len(p.looped.seeds)}, {len(p.rival.seeds)}",
+         f"{t.interval.estimate:+.2f}", span(t.interval.lower, t.interval.upper), f"{t.test.p:.3g}",
+         f"{t.test.smallest_p:.3g}", _better(t))
+        for p, t in zip(pairs, tests)
+    ]  # fmt: skip
+    columns = ("looped", "compared with", "rival", "steps", "params", "FLOPs", "seeds", "loops gain", "interval",
+               "permutation p", "smallest p", "verdict")  # fmt: skip
+    note = (
+        "Levels of reach that the looped model has over its rival; the rival's parameters and FLOPs as multiples of "
+        f"its own. Welch intervals at {1 - _ALPHA / len(pairs):.1%}, so that all {len(pairs)} hold together with 95 %; "
+        "exact permutation p, not corrected."
+    )
+    part.table("against", SECTION, "Looped blocks against the others", columns, lines, note)
+    _say(part, pairs, tests)
+    return part
+
+
+def _pairs(found: list[Arm]) -> list[Pair]:
+    looped = [arm for arm in found if arm.looped and arm.depth == 1]
+    if not looped:
+        raise ValueError("the runs hold no looped block of depth 1 with two seeds: there is nothing to compare")
+    steps = min(arm.steps for arm in looped)
+    looped = [arm for arm in looped if arm.steps == steps]
+    top = max(looped, key=lambda arm: (len(arm.seeds), arm.loops, arm.width))
+    plain = [arm for arm in found if arm.cell == "loop" and arm.loops == 1]
+    out = []
+    for one in (arm for arm in looped if arm.width == top.width):
+        for rival in (arm for arm in plain if arm.width == one.width and arm.depth == one.loops and arm.steps >= steps):
+            out.append(Pair(_UNTIED if rival.steps == steps else _LONGER, one, rival))
+    for rival in (arm for arm in plain if arm.steps == steps):
+        if rival.width == top.width and rival.depth == 1:
+            out.insert(0, Pair(_ONCE, top, rival))
+        elif rival.depth > 1 and _alike(rival.N_nonemb, top.N_nonemb):
+            out.append(Pair(f"deeper, equal parameters ({rival.depth} blocks)", top, rival))
+        elif rival.depth == 1 and _alike(rival.flops, top.flops):
+            out.append(Pair(_WIDER, top, rival))
+    cells = [arm for arm in found if arm.cell != "loop" and arm.steps == steps]
+    return out + [Pair(arm.name.rsplit(", width", 1)[0], top, arm) for arm in cells]
+
+
+def _alike(a: float, b: float) -> bool:
+    return abs(a / b - 1) <= _EQUAL
+
+
+def _better(one: Contrast) -> str:
+    if not one.told:
+        return f"cannot tell: {one.needed} seeds each"
+    return "loops are better" if one.interval.lower > 0 else "loops are worse"
+
+
+def _say(part: Part, pairs: list[Pair], tests: list[Contrast]) -> None:
+    """One conclusion for each kind of rival: of the most-looped model that has one."""
+    last = {pair.kind: (pair, test) for pair, test in zip(pairs, tests)}
+    words = {
+        _ONCE: ("loops", "Loops buy levels without a parameter.", "Loops cost levels."),
+        _UNTIED: ("equal_flops", "At equal FLOPs and training the tied block wins with {:.1f} times fewer parameters.",
+                  "Untied blocks win at equal FLOPs and training."),
+        _WIDER: ("wider", "The same FLOPs in width do not buy what they buy in sequence.", "Width wins."),
+    }  # fmt: skip
+    for kind, (id, better, worse) in words.items():
+        if kind not in last:
+            continue
+        pair, one = last[kind]
+        wins = one.told and one.interval.lower > 0
+        text = better.format(pair.rival.N_nonemb / pair.looped.N_nonemb) if wins else worse if one.told else ""
+        part.say(
+            id, SECTION,
+            f"{pair.looped.name} reaches {pair.looped.reach.mean():.1f} of 16 levels, {pair.rival.name} "
+            f"{pair.rival.reach.mean():.1f}: {one}. {text}".strip(),
+            "supported" if wins else "contradicted" if one.told else "cannot tell",
+            estimate=one.interval.estimate, lower=one.interval.lower, upper=one.interval.upper, p=one.test.p,
+            needed=one.needed,
+        )  # fmt: skip
+    if _LONGER in last:
+        pair, one = last[_LONGER]
+        untied = next((p.rival for p in pairs if p.kind == _UNTIED and p.looped == pair.looped), None)
+        _say_training(part, pair, one, untied)
+
+
+def _say_training(part: Part, pair: Pair, one: Contrast, untied: Arm | None) -> None:
+    """What may be claimed: that only looping can, or that serial depth does it however it is made?"""
+    looped, rival = pair.looped, pair.rival
+    text = (
+        f"With {rival.steps / looped.steps:.0f} times the training {rival.name} reaches {rival.reach.mean():.1f} "
+        f"levels, {looped.name} {looped.reach.mean():.1f} with the short training: {one}."
+    )
+    gap = 0.0 if untied is None else float(looped.reach.mean() - untied.reach.mean())
+    closed = None if untied is None or gap <= 0 else float(rival.reach.mean() - untied.reach.mean()) / gap
+    if untied is not None:
+        text += f" With equal training it reaches {untied.reach.mean():.1f}."
+    if closed is not None and closed > 0.5 and not (one.told and one.interval.lower > 0):
+        verdict = "contradicted"
+        text += (
+            " 'Only recurrence can' is not what these runs show: serial depth, tied or not, is what the task needs, "
+            "and tying saves parameters and training."
+        )
+    elif one.told and one.interval.lower > 0:
+        verdict, text = "supported", text + " Longer training does not make up for tying here."
+    else:
+        verdict, text = "cannot tell", text + " Whether tying is more than a saving of training cannot be told."
+    part.say("training", SECTION, text, verdict, estimate=one.interval.estimate, closed=closed, needed=one.needed)
