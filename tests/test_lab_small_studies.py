@@ -128,7 +128,11 @@ def test_sweeps_are_what_they_say(name, tmp_path):
 def test_reports_are_rebuilt_without_pytorch(name, tmp_path):
     code = f"""
 import sys
-sys.modules["torch"] = None
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ImportError("there is no torch here")
+sys.meta_path.insert(0, NoTorch())
 from lawful.cli import main
 main(["study", {name!r}, "--rebuild", "--out", {str(tmp_path)!r}, "--check"])
 """
