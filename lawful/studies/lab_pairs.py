@@ -4,27 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from lawful.runs import Runs
 from lawful.stats import paired_permutation
 from lawful.studies.lab_exponents import Contrast, over_seeds
-from lawful.studies.lab_runs import pick
 from lawful.studies.parts import Part
 from lawful.uncertainty import Interval
-
-
-def by_seed(runs: Runs, value: str, **settings: object) -> tuple[np.ndarray, np.ndarray]:
-    """Seeds (s,) and a column (s,) of the rows with these settings, in order of the seeds.
-
-    Raises ValueError where a seed has several such rows: then the settings do not say which.
-    """
-    found = pick(runs, **settings)
-    if value not in found.frame.columns or not len(found):
-        return np.array([], int), np.array([])
-    found = found.frame.drop_nulls(value).sort("seed")
-    seeds = found["seed"].to_numpy().astype(int)
-    if len(np.unique(seeds)) < len(seeds):
-        raise ValueError(f"several runs of one seed have {settings}: they differ in a setting that is not named")
-    return seeds, found[value].to_numpy().astype(float)
 
 
 def paired(x: np.ndarray, y: np.ndarray, comparisons: int = 1, alpha: float = 0.05) -> Contrast:

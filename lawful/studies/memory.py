@@ -178,6 +178,7 @@ def _capacity(found: list[Arm], group: list[Arm]) -> Part:
 
 def _say_growth(part: Part, ladder: list[Arm]) -> None:
     """Are bits proportional to parameters? The exponent of bits in parameters, once per seed."""
+    ladder = [a for a in ladder if np.array_equal(a.seeds, ladder[0].seeds)]
     if len(ladder) < 2:
         return
     x = np.log([a.numbers for a in ladder])
