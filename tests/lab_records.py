@@ -41,7 +41,9 @@ def _level(config: Config, level: int, N: int, serial: int, rng: np.random.Gener
     floor, chance = task.floor(level), task.chance(level)
     assert floor is not None
     near = min(SWAPS, key=lambda k: abs(k - level))
-    exponent = FACTS if task.name == "facts" else SWAPS[near] if task.name == "swaps" else (0.8, 0.6, 0.02)[level - 1]
+    exponent = (
+        FACTS if task.name == "facts" else SWAPS[near] if task.name == "swaps" else (0.8, 0.6, 0.02)[min(level, 3) - 1]
+    )
     if config.knobs.get("scratchpad"):
         exponent = 2.0
     excess = (chance.loss - floor.loss) * (N / 300) ** -exponent * np.exp(noise * rng.standard_normal())

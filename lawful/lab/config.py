@@ -55,6 +55,7 @@ class Config:
     test_loops: tuple[int, ...] = ()  # further numbers of loops to evaluate with
     samples: int = 1  # noisy passes whose probabilities are averaged; 1: one pass without noise
     answers: int = 0  # whole answers sampled to each test puzzle, on tasks with several right ones
+    datastore: tuple[int, ...] = ()  # numbers of examples to look answers up in, in evaluations of their own
 
     def __post_init__(self) -> None:
         choices = {
@@ -79,6 +80,10 @@ class Config:
             raise ValueError(f"curriculum is {self.curriculum}; it must be a share of the steps, 0 to 1.")
         if not 0 <= self.reweight_keep < 1:
             raise ValueError(f"reweight_keep is {self.reweight_keep}; it must be a share of the answers, below 1.")
+        if self.datastore and (self.shape.block == "mlp" or self.members > 1 or self.shape.halting):
+            raise ValueError("a datastore holds the states of one decoder: no block 'mlp', no ensemble, no halting.")
+        if any(entries < 1 for entries in self.datastore):
+            raise ValueError(f"datastore is {self.datastore}; each number of entries must be at least 1.")
         if self.shape.halting and (self.segments < 2 or self.members > 1 or self.samples > 1):
             raise ValueError("halting decides after each segment: set segments to 2 or more, members and samples to 1.")
         if self.shape.block == "mlp" and (self.loops_train or self.segments > 1 or self.test_loops):

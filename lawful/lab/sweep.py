@@ -34,7 +34,7 @@ from .config import Config, as_dict, config, from_dict, key
 from .cost import Speed, calibrate, seconds
 from .tasks import TASKS
 
-_LISTS = {"loops_train", "test_loops"} | {
+_LISTS = {"loops_train", "test_loops", "datastore"} | {
     f.name for declared in TASKS for f in fields(declared) if isinstance(f.default, tuple)
 }
 

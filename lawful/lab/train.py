@@ -24,8 +24,11 @@ from .answer import solved
 from .config import VERSION, Config, as_dict, key
 from .measure import Answers, summary
 from .models import Decoder, Mlp, build, cut, rates
+from .probe import decodability
+from .retrieve import build as datastore
 from .reweight import Reweighter
 from .score import UNSCORED
+from .shape import forward_flops
 from .tasks import Task, bayes_loss
 
 _EVAL_SEED = 2_718_281  # one evaluation set per task in every run: differences between runs are paired
@@ -74,7 +77,10 @@ def train(config: Config, device: str = "cpu", seconds: float = math.inf) -> dic
         "flops": config.train_flops * spent,
         **(scored or {"loss": None, "levels": []}),
         "test_loops": _other_loops(models, task, config, device) if scored else [],
+        "retrieval": _retrieval(run.model, task, config, device) if scored else [],
+        "forward_flops": forward_flops(config.shape, task, config.shape.loops * config.segments),
         "solved": solved(run.model, task, config, device) if scored and hasattr(task, "answer") else None,
+        "probes": decodability(run.model, task, config, device) if scored and _probed(run.model, task) else [],
         "state_bytes": sum(run.state_bytes() for run in runs),
         "curve": run.curve(),
         "rungs": run.rungs,
@@ -242,15 +248,27 @@ def evaluate(
     """
     for model in models:
         model.eval()
-    cases = getattr(task, "cases", lambda: None)()
-    if cases is None:
-        draw = getattr(task, "held_out", task.batch)
-        x, y, level = draw(np.random.default_rng(_EVAL_SEED), config.eval_sequences)
-        weight = np.ones(len(x))
-    else:
-        x, y, level, weight = cases
-    asked = y != UNSCORED
+    x, y, level, weight = _questions(task, config)
     right_p, best_p, right, used = _answer(models, x, y, config, device, loops)
+    halting = {"segments_used": float(used.mean())} if config.shape.halting and loops is None else {}
+    return {**_scores(task, (x, y, level, weight), right_p, best_p, right), **halting}
+
+
+def _questions(task: Task, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens, answers, levels and the weight of each row: every case, or the task's evaluation set."""
+    cases = getattr(task, "cases", lambda: None)()
+    if cases is not None:
+        return cases
+    draw = getattr(task, "held_out", task.batch)
+    x, y, level = draw(np.random.default_rng(_EVAL_SEED), config.eval_sequences)
+    return x, y, level, np.ones(len(x))
+
+
+def _scores(
+    task: Task, questions: tuple[np.ndarray, ...], right_p: np.ndarray, best_p: np.ndarray, right: np.ndarray
+) -> dict[str, Any]:
+    x, y, level, weight = questions
+    asked = y != UNSCORED
     bayes = bayes_loss(task, x, y)
     answers = Answers(
         loss=-np.log(np.maximum(right_p, 1e-300)),
@@ -260,8 +278,7 @@ def evaluate(
         weight=np.broadcast_to(weight[:, None], y.shape)[asked],
         bayes=None if bayes is None else bayes[asked],
     )
-    halting = {"segments_used": float(used.mean())} if config.shape.halting and loops is None else {}
-    return {**summary(task, answers), **halting}
+    return summary(task, answers)
 
 
 @torch.no_grad()
@@ -298,7 +315,39 @@ def _hidden(model: Decoder | Mlp, tokens: Tensor, config: Config, loops: int | N
 
 def _other_loops(models: Sequence[Decoder | Mlp], task: Task, config: Config, device: str) -> list[dict[str, Any]]:
     """Scores with other numbers of loops than trained with: test-time compute without a parameter more."""
-    return [{"loops": n, **evaluate(models, task, config, device, n)} for n in config.test_loops]
+    found = []
+    for n in config.test_loops:
+        one: dict[str, Any] = {"loops": n, "forward_flops": forward_flops(config.shape, task, n)}
+        if config.answers and hasattr(task, "answer"):
+            one["solved"] = solved(models[0], task, config, device, n)
+        found.append({**one, **evaluate(models, task, config, device, n)})
+    return found
+
+
+def _probed(model: Decoder | Mlp, task: Task) -> bool:
+    return isinstance(model, Mlp) and hasattr(task, "constituent")
+
+
+@torch.no_grad()
+def _retrieval(model: Decoder | Mlp, task: Task, config: Config, device: str) -> list[dict[str, Any]]:
+    """Scores with answers looked up in datastores: numbers stored and FLOPs of a look-up stand beside them."""
+    if not config.datastore or not isinstance(model, Decoder):
+        return []
+    x, y, level, weight = _questions(task, config)
+    asked = torch.from_numpy(y != UNSCORED).to(device)
+    rows = max(1, _EVAL_TOKENS // x.shape[1])
+    parts = torch.from_numpy(x).to(device).split(rows)
+    hidden = torch.cat([model.hidden(part)[here] for part, here in zip(parts, asked.split(rows))])
+    p, truth = model.readout(hidden).double().softmax(-1), torch.from_numpy(y).to(device)[asked]
+    found = []
+    for entries in config.datastore:
+        kept = datastore(model, task, entries, config.seed, device)
+        mixed = kept.mix(p, hidden.double())
+        best, chosen = mixed.max(-1)
+        of_truth, right = mixed.gather(1, truth[:, None])[:, 0], (chosen == truth).double()
+        scored = _scores(task, (x, y, level, weight), *(t.cpu().numpy() for t in (of_truth, best, right)))
+        found.append({"entries": len(kept.states), "numbers": kept.numbers, "lookup_flops": kept.flops, **scored})
+    return found
 
 
 def _measured(

@@ -6,12 +6,18 @@ A record (``KEY.json``) holds ``key``, ``status``, ``config`` (with ``shape`` an
 answers to puzzles (``solved``) and what was ``measured`` (times, memory, versions). The table has one row per run,
 moment and level:
 
-* ``part``: "end", the finished run; "loops", other loops than trained with; "rung", on the way.
+* ``part``: "end", the finished run; "loops", other loops than trained with; "rung", on the way; "retrieval", answers
+  looked up among ``entries`` examples, ``stored_numbers`` numbers, at ``lookup_flops`` more for each answer.
 * ``level``: 0 for all answers together, otherwise the task's level.
 * ``loss, loss_capped, bayes_loss``: nats per answer; of the model, with each answer at log(answers) at most, and of
   the true model on the same answers. ``floor_loss, chance_loss, floor_accuracy, chance_accuracy``: what the task knows
   of the level (level 0: means over the answers), ``data_floor_loss`` the least after so much data, where it knows that.
-* ``test_loops``: cycles the model was run for, ``serial``: blocks in sequence, ``step``: training steps done.
+* ``test_loops``: cycles the model was run for, ``serial``: blocks in sequence, ``step``: training steps done,
+  ``forward_flops``: of one pass over one sequence.
+* of puzzles ``greedy``, the share that the greedy answer solves, ``tries`` and ``solved``, how many of so many sampled
+  answers to each puzzle of the level are right, and ``votes``, the share that the commonest of 1, 2, 4 ... solves (the
+  last three on one row for all levels).
+* ``probe_1``, ``untrained_1`` ...: what a linear probe of the first hidden layer finds, after and before training.
 * every setting of the run by its name (``warmup_share`` and ``decay_share`` are shares of the steps), a task's knobs as
   ``knob_NAME`` and their JSON as ``knobs``.
 
@@ -32,9 +38,9 @@ _SCORES = (
 )  # fmt: skip
 _COUNTS = ("params", "params_nonembed", "params_used", "tokens", "unique_tokens", "flops", "state_bytes")
 _MEASURED = ("cpu_seconds", "train_cpu_seconds", "train_seconds", "tokens_per_second", "peak_memory_bytes")
+_STORED = {"entries": "entries", "stored_numbers": "numbers", "lookup_flops": "lookup_flops"}
 _FIRST = ("run", "task", "kind", "part", "level", "seed", "status", "step", *_COUNTS, "test_loops", "serial", *_SCORES)
 _LEAST = 1e-12  # nats
-_ANSWERS = ("greedy", "tries", "solved")
 
 
 def records(folder: str | Path) -> list[dict[str, Any]]:
@@ -60,6 +66,7 @@ def rows(found: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         shared = _shared(record)
         table += _scored(shared, record, "end")
         table += [row for other in record.get("test_loops", ()) for row in _scored(shared, other, "loops")]
+        table += [row for other in record.get("retrieval", ()) for row in _scored(shared, other, "retrieval")]
         table += [row for rung in record.get("rungs", ()) for row in _scored(shared, rung, "rung")]
     return table
 
@@ -77,13 +84,13 @@ def _shared(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all rows of a run have in common."""
     config = dict(record["config"])
     shape, knobs = config.pop("shape"), config.pop("knobs")
-    config.pop("test_loops", None)
+    for name in ("test_loops", "datastore"):
+        config.pop(name, None)
     for name in ("warmup", "decay"):
         config[f"{name}_share"] = config.pop(name)  # elsewhere these names are counts of steps
     for name in ("heads", "kv_heads", "kernel"):
         shape[name] = shape[name] or None  # 0 is "worked out", no count
     settings = {name: _cell(value) for name, value in {**config, **shape}.items()}
-    solved = record.get("solved") or {}
     return {
         **settings,
         "run": record["key"],
@@ -94,7 +101,8 @@ def _shared(record: Mapping[str, Any]) -> dict[str, Any]:
         **{name: record["measured"].get(name) for name in _MEASURED},
         "knobs": json.dumps(knobs, sort_keys=True) if knobs else None,
         **{f"knob_{name}": _cell(value) for name, value in knobs.items()},
-        **dict(zip(_ANSWERS, (solved.get("greedy"), solved.get("samples"), _cell(solved.get("right"))))),
+        **{f"probe_{one['layer']}": one["accuracy"] for one in record.get("probes", ())},
+        **{f"untrained_{one['layer']}": one["untrained"] for one in record.get("probes", ())},
     }
 
 
@@ -110,12 +118,29 @@ def _scored(shared: Mapping[str, Any], scored: Mapping[str, Any], part: str) -> 
     if part == "rung":  # tokens and FLOPs grow with the steps
         done = scored["step"] / max(shared["step"], 1)
         row |= {"step": scored["step"], "tokens": round(shared["tokens"] * done), "flops": shared["flops"] * done}
-    levels = scored.get("levels", [])
-    table = [{**row, "level": 0, **_whole(scored, levels)}]
-    table += [{**row, **{name: one.get(name) for name in ("level", *_SCORES)}} for one in levels]
+    if part == "retrieval":
+        row |= {name: scored[old] for name, old in _STORED.items()}
+    row["forward_flops"] = scored.get("forward_flops")
+    solved, levels = scored.get("solved") or {}, scored.get("levels", [])
+    table = [{**row, "level": 0, **_answers(solved), **_whole(scored, levels)}]
+    for one in levels:
+        table.append({**row, **{name: one.get(name) for name in ("level", *_SCORES)}, **_answers(solved, one["level"])})
     for one in table:
         one["loss"] = _LEAST if one["loss"] == 0 else one["loss"]
     return table
+
+
+def _answers(solved: Mapping[str, Any], level: int = 0) -> dict[str, Any]:
+    """Whole answers to the puzzles of a level, 0 for all: share solved greedily, and sampled answers."""
+    here = [i for i, k in enumerate(solved.get("level", ())) if level in (0, k)]
+    if not here:
+        return {}
+    found = {"greedy": sum(solved["greedy_right"][i] for i in here) / len(here)}
+    if solved["samples"]:
+        found |= {"tries": solved["samples"], "solved": _cell([solved["right"][i] for i in here])}
+        if level == 0 and "votes" in solved:
+            found["votes"] = _cell(list(solved["votes"].values()))
+    return found
 
 
 def _whole(scored: Mapping[str, Any], levels: list[dict[str, Any]]) -> dict[str, Any]:

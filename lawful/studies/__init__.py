@@ -12,7 +12,7 @@ from types import ModuleType
 
 from lawful.quantities import did_you_mean
 
-_NAMES = ("microscope", "breakdown", "recurrence")
+_NAMES = ("microscope", "breakdown", "recurrence", "shape", "testtime", "coverage", "memory")
 _FOLDER = Path(__file__).parent
 
 
