@@ -278,11 +278,12 @@ def sample(
         pick = rng.choice(np.flatnonzero(~bad), int(bad.sum()))
         start[bad] = start[pick] + 1e-3 * (1 + np.abs(start[pick])) * rng.standard_normal((len(pick), start.shape[1]))
     moves = [(emcee.moves.DEMove(), 0.6), (emcee.moves.DESnookerMove(), 0.1), (emcee.moves.StretchMove(), 0.3)]
-    sampler = emcee.EnsembleSampler(*start.shape, density, vectorize=True, moves=moves)
+    walkers, free = start.shape
+    sampler = emcee.EnsembleSampler(walkers, free, density, vectorize=True, moves=moves)
     state = np.random.RandomState(seed).get_state()
     with np.errstate(all="ignore"):
         end = sampler.run_mcmc(emcee.State(start, random_state=state), steps)
-    return sampler.get_chain(), end.coords
+    return np.asarray(sampler.get_chain()), np.asarray(end.coords)  # type: ignore[union-attr]
 
 
 def split_rhat(chain: np.ndarray) -> np.ndarray:

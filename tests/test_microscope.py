@@ -253,6 +253,6 @@ def test_a_form_of_other_variables_is_refused():
 
 
 def test_studies_are_found_by_name():
-    assert names() == ("microscope",) and callable(load("microscope").study)
+    assert "microscope" in names() and all(callable(load(name).study) for name in names())
     with pytest.raises(ValueError, match="no study is called 'microscpe'; did you mean 'microscope'"):
         load("microscpe")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .config import Config
 from .models import Mlp, build
@@ -18,7 +19,7 @@ _RIDGE = 1e-3  # times the number of cases; the layers are standardised
 
 
 @torch.no_grad()
-def decodability(model: Mlp, task: Task, config: Config, device: str = "cpu") -> list[dict[str, Any]]:
+def decodability(model: nn.Module, task: Task, config: Config, device: str = "cpu") -> list[dict[str, Any]]:
     """Share of unseen cases whose constituent a linear probe of each hidden layer finds, first layer first.
 
     `accuracy` of the trained model, `untrained` of the same model before training. The task lists its `cases`, levels
@@ -28,6 +29,7 @@ def decodability(model: Mlp, task: Task, config: Config, device: str = "cpu") ->
     wanted = task.constituent()  # type: ignore[attr-defined]
     seen = level[:, -1] == 1
     before = build(config.shape, task, config.seed).to(device)
+    assert isinstance(model, Mlp) and isinstance(before, Mlp)  # other models have no hidden answer at one place
     tokens = torch.from_numpy(x).to(device)
     found = []
     for i, (trained, untrained) in enumerate(zip(model.activations(tokens), before.activations(tokens)), 1):
