@@ -30,6 +30,9 @@ from lawful.uncertainty import Interval, method_for, percentiles, robust_covaria
 
 UNKNOWN = "published without interval"
 
+_UNSURE = ("term_vanished", "not_determined")  # each resample then needs a whole search, for ends that nobody can tell
+_FEW = 200  # draws in that case
+
 
 @dataclass(frozen=True, repr=False)
 class Belief:
@@ -119,7 +122,8 @@ def belief(
     name of a published set or a mapping; may be left out where there is only one set. method: how a fit's draws are
     made: pairs, cluster, wild, parametric, sandwich (normal draws from the robust covariance), or auto: cluster where
     points are checkpoints of runs, parametric for least squares and binomial fits of up to 200 points, sandwich from
-    10,000, pairs otherwise. group: which group of a fit by groups.
+    10,000, pairs otherwise. draws: 200 at most where the fit lost a term or does not determine a parameter.
+    group: which group of a fit by groups.
 
     Raises ValueError for unknown values, groups or methods, TypeError for what cannot be believed.
     """
@@ -172,6 +176,8 @@ def _of_values(law: Law, values: str | Mapping[str, Any] | None) -> Belief:
 
 def _of_fit(fit: Fit, method: str, draws: int, group: str | None, seed: int) -> Belief:
     chosen = draw_method(fit) if method == "auto" else method
+    if any(f.code in _UNSURE for f in fit.findings):
+        draws = min(draws, _FEW)
     if fit.dof <= 0 and chosen in ("sandwich", *METHODS):
         sample, note = np.full((draws, len(fit.estimates)), np.nan), "no degree of freedom says how noisy they are"
     elif chosen == "sandwich":
