@@ -7,8 +7,9 @@ Ratios make origins of different reach comparable; a quarter of the median is ad
 point does not decide. Of groups that are scored together half of a law's log score is that of all groups: a form that
 forecasts the siblings is a better bet than one that wins on five points of one's own.
 
-Forecasts are then averaged with weights inverse to the squared score (Bates and Granger 1969), over the laws that are
-no worse than twice the best: near-equals share, and a law that is clearly worse has no say. More parameters are not
+Forecasts are then averaged with weights inverse to the fourth power of the score, over the laws that are no worse than
+twice the best: near-equals share, and a law that is clearly worse has hardly a say (inverse squares, as Bates and
+Granger 1969, left it enough to spoil short series). More parameters are not
 punished beyond that: a law that overfits already shows it at its origins.
 """
 
@@ -22,6 +23,7 @@ from lawful.origins import Splits
 
 _FLOOR = 0.25  # of the median error, added to every law's
 _SIBLINGS = 0.5  # share of the groups' common score in each group's own
+_POWER = 4  # of the inverse score, in the weights
 _CUT = 2.0  # a law this many times worse than the best has no weight
 _SMALL = 0.02  # a smaller weight is not worth a fit
 _MOST = 5  # laws in an average
@@ -99,7 +101,7 @@ def weights(scored: Mapping[str, float], size: Mapping[str, int]) -> dict[str, f
     if not finite:
         return {}
     best = min(finite.values())
-    raw = {k: (best / v) ** 2 for k, v in finite.items() if v <= _CUT * best}
+    raw = {k: (best / v) ** _POWER for k, v in finite.items() if v <= _CUT * best}
     order = sorted(raw, key=lambda k: (-round(raw[k], 3), size[k]))[:_MOST]
     kept = {k: raw[k] for k in order if raw[k] >= _SMALL * sum(raw[j] for j in order)}
     total = sum(kept.values())
