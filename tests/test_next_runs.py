@@ -314,7 +314,7 @@ def test_random_designs_are_affordable(made, rng):
         assert menu.cost[design].sum() <= times * SPENT * 1.0001 and len(set(design)) == len(design)
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 @pytest.mark.parametrize("name", ["size", "loss", "winner"])
 def test_random_runs_need_twice_the_flop(name):
     """The bar: median over 20 worlds, everything refitted on simulated runs."""

@@ -18,7 +18,7 @@ from lawful.pages_formula import formula, lines, to_mathtext
 from lawful.pages_tables import cell, index, literature, quantities
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-WRITTEN = ("index", "guide", "intervals", "validate", "which-law", "plan", "decisions", "next-runs", "laws-of-your-own")
+WRITTEN = ("index", "guide", "intervals", "validate", "plan", "decisions", "next-runs", "laws-of-your-own")
 
 
 def svgs(text: str) -> list[ElementTree.Element]:

@@ -194,7 +194,7 @@ def test_laws_named_in_the_priors_are_in_the_catalogue():
     assert named <= set(all_laws())
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_posterior_intervals_cover_in_worlds_drawn_from_the_prior():
     """40 small studies whose exponents are drawn from the prior: 90 % intervals of alpha cover within 3 standard
     errors of 90 %."""

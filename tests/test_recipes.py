@@ -248,7 +248,7 @@ def test_on_the_command_line(tmp_path):
     assert done.exit_code == 0 and "same order of pairs" in done.output
 
 
-@pytest.mark.slow
+@pytest.mark.simulation
 def test_probabilities_are_calibrated():
     """Over 60 worlds: the Brier score is no worse than exact probabilities would have, and beats one half."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
