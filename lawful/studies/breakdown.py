@@ -17,7 +17,7 @@ from lawful.studies import breakdown_groups as groups
 from lawful.studies import breakdown_levels as levels
 from lawful.studies import breakdown_weighting as weighting
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import design, settings, validity
+from lawful.studies.lab_check import design, gathered, settings, validity
 from lawful.studies.lab_runs import lab_runs
 from lawful.studies.parts import Part
 from lawful.studies.results import Study
@@ -59,19 +59,14 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
     whole = Part()
     for part in parts:
         whole.add(part)
-    said = {one.id: one for one in whole.statements}
-    headlines = ("contrast", "level_gradient", "chance", "weighting")
-    return Study(
-        name="breakdown",
-        title="Do scaling laws break below 100M parameters for reasoning?",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=tuple(whole.rows),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=("Neural Scaling Laws Break Down Below 100M Parameters (the breakdown paper)",),
-        settings=settings(runs, data, seed),
+    return gathered(
+        "breakdown",
+        "Do scaling laws break below 100M parameters for reasoning?",
+        whole,
+        SECTIONS,
+        ("contrast", "level_gradient", "chance", "weighting"),
+        ("Neural Scaling Laws Break Down Below 100M Parameters (the breakdown paper)",),
+        settings(runs, data, seed),
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from lawful.runs import Runs
 from lawful.stats import correlation, correlation_from_r
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import settings, validity
+from lawful.studies.lab_check import gathered, settings, validity
 from lawful.studies.lab_exponents import PLAIN, contrast, over_seeds
 from lawful.studies.lab_pairs import paired, say
 from lawful.studies.lab_runs import lab_runs, pick, plain_number
@@ -66,23 +66,18 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         whole.add(part)
     if data is None:
         whole.say("cut", _VALID, _CUT, "note")
-    said = {one.id: one for one in whole.statements}
-    headlines = ("coverage", "width", "solved", "longer", "decodable")
-    return Study(
-        name="coverage",
-        title="Combinations never shown: compositional generalisation against training coverage",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=(),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=(
+    return gathered(
+        "coverage",
+        "Combinations never shown: compositional generalisation against training coverage",
+        whole,
+        SECTIONS,
+        ("coverage", "width", "solved", "longer", "decodable"),
+        (
             "Redhardt, Akram and Schug 2025, Scaling can lead to compositional generalization (arXiv 2507.07207)",
             "Alain and Bengio 2016, Understanding intermediate layers using linear classifier probes "
             "(arXiv 1610.01644)",
         ),
-        settings=settings(runs, data, seed),
+        settings(runs, data, seed),
     )
 
 

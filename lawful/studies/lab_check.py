@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,23 @@ def _rates(part: Part, runs: Runs, section: str) -> None:
            "weak." if bad else "."),
         "cannot tell" if bad else "supported", shapes=len(lines), mistuned=bad,
     )  # fmt: skip
+
+
+def gathered(
+    name: str, title: str, whole: Part, sections: Sequence[str], headlines: Sequence[str], sources: Sequence[str],
+    recorded: dict[str, Any],
+) -> Study:  # fmt: skip
+    """The study of all its parts. headlines: the statements, by id, that its summary repeats with their verdicts."""
+    said = {one.id: one for one in whole.statements}
+    return Study(
+        name=name,
+        title=title,
+        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
+        sections=tuple(sections),
+        rows=tuple(whole.rows),
+        statements=tuple(whole.statements),
+        tables=tuple(whole.tables),
+        figures=tuple(whole.figures),
+        sources=tuple(sources),
+        settings=recorded,
+    )

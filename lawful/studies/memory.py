@@ -17,7 +17,7 @@ import numpy as np
 
 from lawful.runs import Runs
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import settings, validity
+from lawful.studies.lab_check import gathered, settings, validity
 from lawful.studies.lab_exponents import PLAIN, Contrast, over_seeds
 from lawful.studies.lab_pairs import paired, say, verdict_of
 from lawful.studies.lab_runs import lab_runs, pick, plain_number
@@ -73,24 +73,19 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         whole.add(part)
     if data is None:
         whole.say("cut", _VALID, _CUT, "note")
-    said = {one.id: one for one in whole.statements}
-    headlines = ("capacity", "loops", "experts", "experts_flops", "retrieval")
-    return Study(
-        name="memory",
-        title="What holds facts: parameters, loops, experts or a datastore",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=(),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=(
+    return gathered(
+        "memory",
+        "What holds facts: parameters, loops, experts or a datastore",
+        whole,
+        SECTIONS,
+        ("capacity", "loops", "experts", "experts_flops", "retrieval"),
+        (
             "Allen-Zhu and Li 2024, Physics of Language Models 3.3: Knowledge Capacity Scaling Laws (arXiv 2404.05405)",
             "Khandelwal et al. 2020, Generalization through Memorization: Nearest Neighbor Language Models "
             "(arXiv 1911.00172)",
             "Fedus, Zoph and Shazeer 2022, Switch Transformers (arXiv 2101.03961)",
         ),
-        settings=settings(runs, data, seed),
+        settings(runs, data, seed),
     )
 
 

@@ -19,7 +19,7 @@ from lawful.fit import Fit, fit
 from lawful.law import amplitude, exponent, law
 from lawful.runs import Runs
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import design, settings, validity
+from lawful.studies.lab_check import design, gathered, settings, validity
 from lawful.studies.lab_exponents import contrast, over_seeds
 from lawful.studies.lab_runs import LEVELS, lab_runs, plain_number, values_of
 from lawful.studies.parts import Part, floats, span
@@ -61,23 +61,18 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
     for part in (_built(found), against(found), _serial(found), _facts(runs), validity(runs, _VALID)):
         whole.add(part)
     whole.add(design(runs, _VALID, PLANNED, data, _LEFT_OUT))
-    said = {one.id: one for one in whole.statements}
-    headlines = ("loops", "equal_flops", "training", "serial", "facts")
-    return Study(
-        name="recurrence",
-        title="Loops instead of parameters: what recurrence buys small models",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=(),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=(
+    return gathered(
+        "recurrence",
+        "Loops instead of parameters: what recurrence buys small models",
+        whole,
+        SECTIONS,
+        ("loops", "equal_flops", "training", "serial", "facts"),
+        (
             "Saunshi et al. 2025, Reasoning with Latent Thoughts (arXiv 2502.17416)",
             "Wang et al. 2025, Hierarchical Reasoning Model (arXiv 2506.21734)",
             "Jolicoeur-Martineau 2025, Less is More: Recursive Reasoning with Tiny Networks (arXiv 2510.04871)",
         ),
-        settings=settings(runs, data, seed),
+        settings(runs, data, seed),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import settings, validity
+from lawful.studies.lab_check import gathered, settings, validity
 from lawful.studies.lab_exponents import contrast, over_seeds
 from lawful.studies.lab_pairs import say
 from lawful.studies.lab_runs import lab_runs, plain_number
@@ -48,23 +48,18 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         whole.add(part)
     if data is None:
         whole.say("cut", _VALID, _CUT, "note")
-    said = {one.id: one for one in whole.statements}
-    headlines = ("deep_swaps", "deep_facts", "ratio", "shared", "law", "optimum")
-    return Study(
-        name="shape",
-        title="The shape of a small model: depth, width, MLP and shared keys at equal parameters",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=(),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=(
+    return gathered(
+        "shape",
+        "The shape of a small model: depth, width, MLP and shared keys at equal parameters",
+        whole,
+        SECTIONS,
+        ("deep_swaps", "deep_facts", "ratio", "shared", "law", "optimum"),
+        (
             "Liu et al. 2024, MobileLLM (arXiv 2402.14905)",
             "Bian et al. 2025, Scaling Laws Meet Model Architecture (arXiv 2510.18245)",
             "Ainslie et al. 2023, GQA (arXiv 2305.13245)",
         ),
-        settings=settings(runs, data, seed),
+        settings(runs, data, seed),
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from lawful.runs import Runs
 from lawful.studies.lab_check import check as check
-from lawful.studies.lab_check import settings, validity
+from lawful.studies.lab_check import gathered, settings, validity
 from lawful.studies.lab_exponents import over_seeds
 from lawful.studies.lab_pairs import paired, say
 from lawful.studies.lab_runs import lab_runs, pick, values_of
@@ -60,24 +60,19 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         whole.add(part)
     if data is None:
         whole.say("cut", _VALID, _CUT, "note")
-    said = {one.id: one for one in whole.statements}
-    headlines = ("brown", "trade", "trade_vote", "noise", "more_loops", "ceiling", "swaps_more", "swaps_width")
-    return Study(
-        name="testtime",
-        title="Compute at test time: more answers, votes, noise and loops against parameters",
-        summary=tuple(f"{said[id].text} ({said[id].verdict})" for id in headlines if id in said),
-        sections=SECTIONS,
-        rows=(),
-        statements=tuple(whole.statements),
-        tables=tuple(whole.tables),
-        figures=tuple(whole.figures),
-        sources=(
+    return gathered(
+        "testtime",
+        "Compute at test time: more answers, votes, noise and loops against parameters",
+        whole,
+        SECTIONS,
+        ("brown", "trade", "trade_vote", "noise", "more_loops", "ceiling", "swaps_more", "swaps_width"),
+        (
             "Brown et al. 2024, Large Language Monkeys (arXiv 2407.21787)",
             "Snell et al. 2024, Scaling LLM Test-Time Compute Optimally (arXiv 2408.03314)",
             "GRAM 2026 (arXiv 2605.19376), read as abstract and notes",
             "Geiping et al. 2025, Scaling up Test-Time Compute with Latent Reasoning (arXiv 2502.05171)",
         ),
-        settings=settings(runs, data, seed),
+        settings(runs, data, seed),
     )
 
 
