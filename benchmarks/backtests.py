@@ -85,25 +85,28 @@ def backtested(task: Task) -> list[dict[str, Any]]:
             here = np.isin(task.series, own)
             out.append({
                 "kind": kind, "axis": axis_of(fits[own[0]])[0], "groups": len(usable), "points": int(here.sum()),
-                "decades": round(float(np.median(task.distance[here])), 2), "kappa": round(kappa_of(*usable.T), 3),
+                "decades": round(float(np.median(task.distance[here])), 2),
+                "kappa": round(kappa_of(*usable[:, [0, 1, 3, 4]].T), 3),
+                "kappa_law": round(kappa_of(*usable[:, [0, 2, 3, 4]].T), 3),
             })  # fmt: skip
     return out
 
 
-def _errors(task: Task, fit: Any, group: str) -> tuple[float, float, float, float] | None:
-    """Mean error of a group's runs, standard error claimed, noise of their mean, degrees of freedom."""
+def _errors(task: Task, fit: Any, group: str) -> tuple[float, ...] | None:
+    """Mean error of a group's runs, standard error doubted and claimed, noise of their mean, degrees of freedom."""
     here = np.flatnonzero(task.series == group)
     if not len(here):
         return None
     test = task.test.take(here)
-    mean = average_at(fit, {c: test[c] for c in test.frame.columns if c != "series"})
+    at = {c: test[c] for c in test.frame.columns if c != "series"}
+    mean, law = average_at(fit, at), average_at(fit, at, doubt=False)
     error = to_space(fit, task.y[here]) - mean.value
     good = np.isfinite(error) & np.isfinite(mean.se) & (mean.dof > 0)
     if not good.any():
         return None
     noise = float(np.sqrt(np.mean(mean.noise[good] ** 2) / good.sum()))
     dof = min(float(mean.dof[good].min()), max(evidence([fit])[0].levels - 1.0, 1.0))
-    return float(error[good].mean()), float(mean.se[good].mean()), noise, dof
+    return float(error[good].mean()), float(mean.se[good].mean()), float(law.se[good].mean()), noise, dof
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ Ratios make origins of different reach comparable; a quarter of the median is ad
 point does not decide. Of groups that are scored together half of a law's log score is that of all groups: a form that
 forecasts the siblings is a better bet than one that wins on five points of one's own.
 
-Forecasts are then averaged with weights inverse to the fourth power of the score, over the laws that are no worse than
+Forecasts are then averaged with weights inverse to the third power of the score, over the laws that are no worse than
 twice the best: near-equals share, and a law that is clearly worse has hardly a say (inverse squares, as Bates and
-Granger 1969, left it enough to spoil short series). More parameters are not
+Granger 1969, left it enough to spoil short series, and a fourth power made single laws of near-equals). More parameters are not
 punished beyond that: a law that overfits already shows it at its origins.
 """
 
@@ -23,7 +23,7 @@ from lawful.origins import Splits
 
 _FLOOR = 0.25  # of the median error, added to every law's
 _SIBLINGS = 0.5  # share of the groups' common score in each group's own
-_POWER = 4  # of the inverse score, in the weights
+_POWER = 3  # of the inverse score, in the weights
 _CUT = 2.0  # a law this many times worse than the best has no weight
 _SMALL = 0.02  # a smaller weight is not worth a fit
 _MOST = 5  # laws in an average

@@ -4,12 +4,12 @@ A law's own interval holds if the law is right. Here the error of a forecast of 
 
     error = s (kappa se z + sigma e)
 
-with the standard error se that the law claims at that place (it grows with the distance, and so does the spread
-between laws that share a forecast), the noise sigma e of one run, and s for what few degrees of freedom say of both.
-kappa says how many times farther off the law is than it claims. Each rolling origin of these runs measures it: the mean
-error of the runs held out, in which their noise averages out, against the se claimed there. Few origins say little, so
-kappa has a prior: how it came out on published sets of the same kind. The noise e is Student's t with the degrees of
-freedom that the residuals speak for. If the law is right, kappa stays near one and the interval near the law's own.
+with the standard error se at that place (what the law claims, which grows with the distance as the spread between laws
+that share a forecast does; where lawful chose the laws also a share of the change that they promise, see `doubt`), the
+noise sigma e of one run, and s for what few degrees of freedom say of both. kappa says how many times farther off the
+forecast is than that. Each rolling origin of these runs measures it: the mean error of the runs held out, in which
+their noise averages out, against the se there. Few origins say little, so kappa has a prior: how it came out on
+published sets of the same kind. The noise e is Student's t with the degrees of freedom that the residuals speak for.
 The library holds facts about sets (how large kappa was), never their data.
 """
 
@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from lawful.company import axis_of, mean_record, members_of
+from lawful.company import axis_of, known_columns, mean_record, members_of
+from lawful.doubt import doubted, is_chosen, nearest, rows_of
 from lawful.fit import Fit
 from lawful.origins import Splits, backtest, rolling
 from lawful.quantities import find
@@ -72,7 +73,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Library:
-    """kappa on public sets: a row per table and kind, with its set and kappa."""
+    """kappa on public sets: a row per table and kind, with its set and kappa.
+
+    kappa is in units of the doubted claim (see `doubt`), kappa_law, where a row has it, of what the law claims itself.
+    """
 
     rows: tuple[Mapping[str, Any], ...]
 
@@ -84,21 +88,26 @@ class Library:
     def sets(self) -> int:
         return len({r["set"] for r in self.rows})
 
-    def prior(self, kind: str) -> tuple[float, float]:
-        """Mean and standard deviation of log kappa between sets of a kind, drawn towards those of all kinds."""
+    def prior(self, kind: str, chosen: bool = True) -> tuple[float, float]:
+        """Mean and standard deviation of log kappa between sets of a kind, drawn towards those of all kinds.
+
+        chosen: whether lawful chose the law, whose claim is then doubted, or somebody named it.
+        """
         if self.sets < 3:
             return _WIDE
-        common, own = _by_set(self.rows), _by_set([r for r in self.rows if r["kind"] == kind])
+        common, own = (_by_set(some, chosen) for some in (self.rows, [r for r in self.rows if r["kind"] == kind]))
         n = len(own)
         mean = (_SHRINK * common.mean() + own.sum()) / (_SHRINK + n)
         square = (_SHRINK * common.var() + ((own - mean) ** 2).sum()) / (_SHRINK + n)
         return float(mean), float(max(np.sqrt(square), _LEAST))
 
 
-def _by_set(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+def _by_set(rows: Sequence[Mapping[str, Any]], chosen: bool) -> np.ndarray:
     """Mean log kappa of each set."""
-    sets = dict.fromkeys(r["set"] for r in rows)
-    return np.array([np.mean([np.log(r["kappa"]) for r in rows if r["set"] == s]) for s in sets])
+    found: dict[str, list[float]] = {}
+    for r in rows:
+        found.setdefault(r["set"], []).append(np.log(r["kappa"] if chosen else r.get("kappa_law", r["kappa"])))
+    return np.array([np.mean(some) for some in found.values()])
 
 
 @dataclass(frozen=True)
@@ -183,6 +192,7 @@ def _judged(fit: Fit, axis: str, scale: np.ndarray, splits: Splits | None, recor
     average = mean_record(records, np.sqrt(fit.points.w))
     with np.errstate(all="ignore"):
         y = np.log(fit.points.y) if fit.objective.log else fit.points.y
+    columns = known_columns([one for _, one in members_of(fit)]) | rows_of(fit, fit.points.X)
     found, far = [], 0.0
     for k in range(len(splits)):
         h = splits.held[k] & np.isfinite(average.value[k]) & np.isfinite(average.se[k])
@@ -190,12 +200,15 @@ def _judged(fit: Fit, axis: str, scale: np.ndarray, splits: Splits | None, recor
             continue
         e, sigma = (y - average.value[k])[h], float(np.sqrt(np.mean(average.noise[k, h] ** 2)))
         runs = int(h.sum()) if fit.points.cluster is None else len(np.unique(fit.points.cluster[h]))
+        seen = splits.seen[k]
+        like = np.flatnonzero(seen)[nearest(*({c: x[own] for c, x in columns.items()} for own in (seen, h)))]
+        change = average.value[k, h] - average.value[k, like]
+        se = doubted(average.se[k, h], change, splits.distance[k, h], kind) if is_chosen(fit) else average.se[k, h]
         reach = splits.distance[k, h].mean()
-        found.append((e.mean(), average.se[k, h].mean(), sigma / np.sqrt(runs), average.dof[k, h].min(), reach))
+        found.append((e.mean(), se.mean(), sigma / np.sqrt(runs), average.dof[k, h].min(), reach))
         far = max(far, float(splits.distance[k, h].max()))
     error, se, noise, dof, reach = np.array(found).reshape(-1, 5).T
-    chosen = any(f.code == "chosen" for f in fit.findings)
-    return Evidence(kind, error, se, noise, dof, reach, far, distinct(scale), axis, chosen)
+    return Evidence(kind, error, se, noise, dof, reach, far, distinct(scale), axis, is_chosen(fit))
 
 
 def distinct(scale: np.ndarray) -> int:
@@ -226,7 +239,7 @@ def calibrate(found: Evidence, shelf: Library, decades: float = 0.0) -> Calibrat
     An origin that reached less far counts for less, in proportion: what holds over a tenth of a decade says little of
     a whole one.
     """
-    mean, sd = shelf.prior(found.kind)
+    mean, sd = shelf.prior(found.kind, found.chosen)
     weight = (_PARTIAL if found.chosen else _TEMPER) * np.minimum(1.0, (found.reach + _NEAR) / (decades + _NEAR))
     own = (weight * likelihood(found.error, found.se, found.noise, found.dof)).sum(1)
     posterior = _normalised(own - 0.5 * ((_GRID - mean) / sd) ** 2)
@@ -234,6 +247,7 @@ def calibrate(found: Evidence, shelf: Library, decades: float = 0.0) -> Calibrat
     said = f"{len(found)} rolling origins of these runs, up to {found.decades:.2g} decades beyond those seen"
     lent = f"{shelf.sets} public sets" if shelf.rows else "no library"
     words = f"{said}, and {lent}" if len(found) else f"{lent} alone: too few scales to hold any of these runs out"
+    words += "" if found.chosen else "; the law was named, so that a break of its form is not allowed for"
     kappa = float(np.exp(posterior @ _GRID))
     return Calibration(posterior, kappa, missed, len(found), found.decades, found.kind, words)
 

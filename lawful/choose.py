@@ -28,9 +28,15 @@ from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
 from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
+from lawful.quantities import find as find_quantity
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
+_DELTA = "1e-3"  # Huber's, as Hoffmann et al. 2022: distances count as they are, not squared
+_ROWS = 10  # from which that is done
+_BLIND = (
+    1.5  # on the score of a law that ignores a variable: how much worse than at its origins it came out beyond them
+)
 _HUBER = 1.345  # robust standard deviations from which Huber's loss stops squaring: 95 % efficient for normal noise
 _NO_AXIS, _FIFTHS = "fifths of the runs", 5  # held out one after the other where no scale varies
 
@@ -157,7 +163,7 @@ def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | Non
             continue
         try:
             law = one
-            chosen = default_objective(one.law, part.runs, part.target, objective)
+            chosen = _objective(one.law, part, objective)
             data = points(one.law, part.runs, target=part.target, variables=one.variables, items=chosen.binomial)
         except ValueError as problem:
             part.why_not[name] = str(problem)
@@ -181,6 +187,19 @@ def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | Non
                 part.why_not[name] = next(filter(None, record.why_not), "not finite at the points held out")
 
 
+def _objective(law: Law, part: _Part, given: str | Objective | None) -> Objective:
+    """Absolute distances where squares are usual: the smallest runs, where laws fail, then weigh less.
+
+    Fractions stay with squares, as do tables of so few rows that single ones would decide.
+    """
+    chosen = default_objective(law, part.runs, part.target, given)
+    quantity = find_quantity(part.target)
+    fraction = quantity is not None and quantity.kind == "fraction"
+    if given is not None or not chosen.squares or fraction or len(part.y) < _ROWS:
+        return chosen
+    return find_objective(f"{'log_' if chosen.log else ''}huber:{_DELTA}")
+
+
 def _shares(parts: Mapping[str, _Part]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
     """Scores by group and candidate, naive forecasts among them, and the weights of the laws."""
     scored = {}
@@ -196,9 +215,16 @@ def _shares(parts: Mapping[str, _Part]) -> tuple[dict[str, dict[str, float]], di
         scored = with_siblings(scored)
     shares = {}
     for label, part in parts.items():
-        laws = {name: v for name, v in scored[label].items() if name not in NAIVE}
+        blind = _blind(part.listed)
+        laws = {n: v * (_BLIND if n in blind else 1.0) for n, v in scored[label].items() if n not in NAIVE}
         shares[label] = weights(laws, part.size)
     return scored, shares
+
+
+def _blind(listed: Sequence[Candidate]) -> set[str]:
+    """Laws of one variable where others know two: their origins hold only while both grow together."""
+    known = {c.name: len(c.law.variables) for c in listed}
+    return {name for name, count in known.items() if count == 1 < max(known.values())}
 
 
 def _fits(

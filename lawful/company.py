@@ -49,7 +49,7 @@ def axis_of(fit: Fit) -> tuple[str, np.ndarray]:
     """The scale (n,) along which the runs of a fit grow, in words and numbers; losses grow as they fall."""
     columns = known_columns([one for _, one in members_of(fit)])
     try:
-        return scale_of(columns)
+        return scale_of(columns, "6ND" if "6ND" in columns and "C" not in columns else None)
     except ValueError:
         name, x = next(iter(columns.items()), ("", np.array([])))
         if name in ("L", "bpb") and len(x) and x.min() > 0:
@@ -57,8 +57,19 @@ def axis_of(fit: Fit) -> tuple[str, np.ndarray]:
         return name, x
 
 
-def members_at(fit: Fit, X: Mapping[str, np.ndarray], at: Any, variables: Mapping[str, Any]) -> list[Member]:
-    """The laws of the average that can say something at the points where the fit's own law has variables X."""
+def scale_at(axis: str, columns: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The scale (m,) of points that have some columns, along an axis of `axis_of`; None where they lack it."""
+    name = axis.removeprefix("falling ")
+    parts = [columns.get(p) for p in (name.split("*") if name not in columns else [name])]
+    if any(p is None for p in parts):
+        return None
+    x = np.prod([np.asarray(p, float) for p in parts], axis=0)
+    with np.errstate(divide="ignore"):
+        return 1 / x if axis.startswith("falling ") else x
+
+
+def columns_at(fit: Fit, X: Mapping[str, np.ndarray], at: Any, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """All that is known (m,) of the points where a fit's own law has variables X, by symbol."""
     m = np.shape(next(iter(X.values())))[-1] if X else 1
     there = {_symbol(fit, v): x for v, x in X.items() if v not in fit.law.arrays}
     for name, column in {**columns_of(at), **variables}.items():
@@ -69,6 +80,14 @@ def members_at(fit: Fit, X: Mapping[str, np.ndarray], at: Any, variables: Mappin
         there["6ND"] = 6 * there["N"] * there["D"]
         if "C" not in there and _six(fit):
             there["C"] = there["6ND"]
+    return there
+
+
+def members_at(fit: Fit, X: Mapping[str, np.ndarray], there: Mapping[str, np.ndarray]) -> list[Member]:
+    """The laws of the average that can say something where the fit's own law has variables X.
+
+    there: what else is known of the points, see `columns_at`.
+    """
     out = [Member(members_of(fit)[0][0], fit, X)]
     for weight, one in fit.others:
         own = {v: X[v] if v in X and v in one.law.arrays else there.get(_symbol(one, v)) for v in one.law.variables}

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from lawful.bootstrap import cluster_count
-from lawful.calibration import Calibration, Library, calibrate, evidence, half_widths, library
+from lawful.calibration import Calibration, Library, calibrate, evidence, half_widths, kind_of, library
 from lawful.choice import Choice
-from lawful.company import Mean, Member, mean_of, members_at
+from lawful.company import Mean, Member, axis_of, columns_at, known_columns, mean_of, members_at, members_of, scale_at
+from lawful.doubt import doubted, is_chosen, nearest, rows_of
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.forecast_law import cluster_errors, from_space, law_ends, method_of, to_space
@@ -28,7 +29,7 @@ from lawful.places import collect, columns_of, distance
 from lawful.points import as_labels
 from lawful.quantities import did_you_mean
 
-_FAR = 0.5  # decades beyond the data from which a forecast is flagged
+_FAR = 0.25  # decades beyond the data from which a forecast is flagged
 _MISSED = 3.0  # times what was claimed that the law's own origins missed by, from which a forecast is flagged
 _OFF = 0.15  # decades off the line on which all runs lie, from which a forecast is flagged
 _LINE = 0.99  # R2 of two variables' logs from which the runs lie on a line
@@ -120,19 +121,23 @@ def _by_law(fit: Fit, at: Any, variables: Mapping[str, Any], options: dict[str, 
     options = options | {"method": method_of(fit, options["method"])}
     estimate = fit.at_points(X, group)
     lower, upper = law_ends(fit, X, group, estimate, **options)
-    far, flags = _flags(fit, X, estimate, lower, upper, None)
+    beyond = _beyond(fit, X, columns_at(fit, X, at, variables))
+    flags = _flags(fit, X, estimate, lower, upper, None, beyond)
     level, kind, method = (options[name] for name in ("level", "kind", "method"))
-    return Forecast(shown, estimate, lower, upper, flags, far, level, kind, method, fit.findings)
+    return Forecast(shown, estimate, lower, upper, flags, beyond[0], level, kind, method, fit.findings)
 
 
 def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, kind: str, shelf: Library) -> Forecast:
     X, group, shown = collect(fit, at, variables)
     own = evidence([fit])[0]
-    mean = _mean(fit, X, group, at, variables)
+    columns = columns_at(fit, X, at, variables)
+    beyond = _beyond(fit, X, columns)
+    mean = _mean(fit, X, group, columns)
+    mean = _doubted(fit, mean, X, columns) if is_chosen(fit) else mean
     noise = mean.noise if kind == "run" else 0.0 * mean.noise
     dof = np.minimum(np.rint(mean.dof), max(own.levels - 1, 1))  # runs at one scale share what is particular to it
     residuals = fit.residuals * np.sqrt(fit.points.w) / (noise_of(fit) or 1.0)
-    far = np.round(distance(fit, X)[0], 1)
+    far = np.round(beyond[0], 1)
     half, found = np.empty(len(far)), calibrate(own, shelf)
     for d in np.unique(far):
         here = np.flatnonzero(far == d)
@@ -142,19 +147,23 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     lower, upper = from_space(fit, mean.value - half), from_space(fit, mean.value + half)
     if found.kind == "fraction":
         estimate, lower, upper = (np.clip(x, 0.0, 1.0) for x in (estimate, lower, upper))
-    away, flags = _flags(fit, X, estimate, lower, upper, found)
-    return Forecast(shown, estimate, lower, upper, flags, away, level, kind, "calibrated", fit.findings, found.words)
+    flags = _flags(fit, X, estimate, lower, upper, found, beyond)
+    return Forecast(
+        shown, estimate, lower, upper, flags, beyond[0], level, kind, "calibrated", fit.findings, found.words
+    )
 
 
-def average_at(fit: Fit, at: Any = None, **variables: Any) -> Mean:
-    """The average of a fit's laws at new points, in the space of the objective, with what they claim to know of it."""
+def average_at(fit: Fit, at: Any = None, *, doubt: bool = True, **variables: Any) -> Mean:
+    """The average of a fit's laws at new points, in the space of the objective, its claims doubted or as they are."""
     X, group, _ = collect(fit, at, variables)
-    return _mean(fit, X, group, at, variables)
+    columns = columns_at(fit, X, at, variables)
+    mean = _mean(fit, X, group, columns)
+    return _doubted(fit, mean, X, columns) if doubt else mean
 
 
-def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any, variables: Mapping[str, Any]) -> Mean:
-    """The average of the fit's laws at new points, in the space of the objective."""
-    members = members_at(fit, X, at, variables)
+def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, columns: Mapping[str, np.ndarray]) -> Mean:
+    """The average of the laws at new points, in the space of the objective, with what they claim to know of it."""
+    members = members_at(fit, X, columns)
     value = np.stack([to_space(one.fit, one.fit.at_points(one.X, group)) for one in members])
     se = np.stack([_claimed(one, group) for one in members])
     shape = np.ones(value.shape)
@@ -162,6 +171,39 @@ def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, at: Any,
     dof = np.array([_freedom(one.fit) for one in members])
     weights = np.array([one.weight for one in members])
     return mean_of(weights, value, se, noise[:, None] * shape, dof[:, None] * shape)
+
+
+def _doubted(fit: Fit, mean: Mean, X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> Mean:
+    """The average with its claims doubted for the change from the nearest run, see `doubt`."""
+    axis, scale = axis_of(fit)
+    there = scale_at(axis, columns)
+    decades = np.zeros(len(mean.value)) if there is None else np.log10(np.maximum(there / scale.max(), 1.0))
+    like = nearest(_runs_of(fit), {**columns, **rows_of(fit, X)})
+    change = mean.value - _said_of_runs(fit)[like]
+    return replace(mean, se=doubted(mean.se, change, decades, kind_of(fit, axis)))
+
+
+def _runs_of(fit: Fit) -> dict[str, np.ndarray]:
+    return known_columns([one for _, one in members_of(fit)]) | rows_of(fit, fit.points.X)
+
+
+def _said_of_runs(fit: Fit) -> np.ndarray:
+    """What the average says of the runs that were fitted (n,), in the space of the objective."""
+    members = [(w, one) for w, one in members_of(fit) if one.n == fit.n]
+    value = [to_space(one, one.at_points(dict(one.points.X), one.points.group)) for _, one in members]
+    return np.average(value, axis=0, weights=[w for w, _ in members])
+
+
+def _beyond(fit: Fit, X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> tuple[np.ndarray, list[str]]:
+    """Decades beyond the runs (m,), the most over the law's variables and the runs' own scale, and its name."""
+    far, name = distance(fit, X)
+    axis, scale = axis_of(fit)
+    there = scale_at(axis, columns)
+    if there is None or not len(scale) or not scale.max() > 0:
+        return far, name
+    with np.errstate(all="ignore"):
+        along = np.log10(there / scale.max())
+    return np.fmax(far, along), [axis if a > f else n for a, f, n in zip(along, far, name)]
 
 
 def _claimed(one: Member, group: np.ndarray | None) -> np.ndarray:
@@ -214,10 +256,10 @@ def _by_group(fits: Fits, at: Any, variables: Mapping[str, Any], options: dict[s
 
 def _flags(
     fit: Fit, X: dict[str, np.ndarray], estimate: np.ndarray, lower: np.ndarray, upper: np.ndarray,
-    found: Calibration | None,
-) -> tuple[np.ndarray, tuple[str, ...]]:  # fmt: skip
-    """Decades beyond the data (m,), and for each point what speaks against its forecast."""
-    far, beyond = distance(fit, X)
+    found: Calibration | None, far_beyond: tuple[np.ndarray, list[str]],
+) -> tuple[str, ...]:  # fmt: skip
+    """For each point what speaks against its forecast. far_beyond: decades beyond the runs (m,), and in what."""
+    far, beyond = far_beyond
     severe = [f.message for f in fit.findings if f.severity == "error" or f.code in _SEVERE]
     severe += _missed(found)
     off = off_line(fit, X)
@@ -237,7 +279,7 @@ def _flags(
             tested = f"; tested over {found.decades:.1f}" if found and found.origins else ""
             said.append(f"{far[i]:.1f} decades beyond the runs in {beyond[i]}: no run would have shown a break{tested}")
         flags.append("; ".join(said))
-    return far, tuple(flags)
+    return tuple(flags)
 
 
 def _missed(found: Calibration | None) -> list[str]:

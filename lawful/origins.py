@@ -103,7 +103,7 @@ def scale_of(runs: Any, axis: str | None = None) -> tuple[str, np.ndarray]:
             raise ValueError(
                 "the table has no column of scale that varies (params, tokens, flops, step or x); name one with axis="
             )
-    if axis == "6ND":
+    if axis == "6ND" and axis not in runs:
         return axis, 6 * np.asarray(runs["N"], float) * np.asarray(runs["D"], float)
     if axis not in runs and "*" in axis:
         return axis, np.prod([scale_of(runs, part.strip())[1] for part in axis.split("*")], axis=0)

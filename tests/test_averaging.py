@@ -11,11 +11,11 @@ X = np.geomspace(1, 1e3, 9)
 SPLITS = rolling(X)
 
 
-def test_a_law_twice_as_good_scores_half_and_weighs_sixteen_times():
+def test_a_law_twice_as_good_scores_half_and_weighs_eight_times():
     base = np.linspace(1, 2, len(SPLITS))
     found = scores({"a": 0.01 * base, "b": 0.02 * base, "last value": 0.3 * base}, SPLITS, ["a", "b"])
     assert found["b"] / found["a"] == pytest.approx(1.58 / 0.92, rel=0.01) and found["last value"] > 10
-    assert weights({"a": 1.0, "b": 2.0}, {"a": 2, "b": 3}) == pytest.approx({"a": 16 / 17, "b": 1 / 17})
+    assert weights({"a": 1.0, "b": 2.0}, {"a": 2, "b": 3}) == pytest.approx({"a": 8 / 9, "b": 1 / 9})
     assert typical(np.full(len(SPLITS), 0.02), SPLITS, np.arange(3)) == pytest.approx(0.02, rel=1e-3)
 
 
