@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import lawful
+from lawful.ensemble import split_rhat
 from lawful.law import coefficient, law
 from lawful.laws import all_laws, find
-from lawful.posterior import Posterior, Posteriors, posterior, split_rhat
+from lawful.posterior import Posterior, Posteriors, posterior
 from lawful.priors import FACTS, Normal, StudentT, literature_priors, published
 
 pytest.importorskip("emcee", reason="needs the extra bayes: emcee")
