@@ -1,9 +1,9 @@
 r"""Draws from any density of a few numbers: an ensemble of walkers that has learnt where to jump.
 
-1. From a rough normal about the optimum, by steps of annealed importance: points are drawn, weighted by the density
-   over that of where they came from, to the largest power that leaves a tenth of them effective, and a mixture of t
-   distributions is fitted to the weighted points; from it the next points are drawn (population Monte Carlo; Cappe et
-   al. 2004, 2008). A curved valley becomes a row of components.
+1. From normals about the maxima found from given starts, by steps of annealed importance: points are drawn, weighted by
+   the density over that of where they came from, to the largest power that leaves a tenth of them effective, and a
+   mixture of t distributions is fitted to the weighted points; from it the next points are drawn (population Monte
+   Carlo; Cappe et al. 2004, 2008). A curved valley becomes a row of components.
 2. emcee's ensemble (Foreman-Mackey et al. 2013) begins at such points. Most of its steps are proposals from the
    mixture, whatever the walker's place (an independence sampler); the others are differential evolution (ter Braak
    2006; Nelson et al. 2013), which the mixture's mistakes do not touch.
@@ -24,6 +24,7 @@ Density = Callable[[np.ndarray], np.ndarray]
 TIMES, RHAT = 50, 1.05  # autocorrelation times that a chain must be long; split R-hat below which its parts agree
 _FIRST = 100  # steps of the first round
 _ROUNDS, _EFFECTIVE = 12, 0.4  # of the approach; the effective share of points at which it ends
+_NEWTON = 40
 _COMPONENTS, _EM, _DOF = 20, 8, 10
 _RIDGE = 1e-3  # least variance of a component, where that of all points is 1
 _JUMPS = 0.8  # share of steps that are proposals from the mixture
@@ -92,10 +93,50 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     return sd[:, None] * np.linalg.cholesky(scaled + 1e-9 * np.eye(len(sd)))
 
 
-def around(centre: np.ndarray, covariance: np.ndarray) -> Mixture:
-    """A rough beginning: a normal's place and shape, with two wider ones."""
-    factor = _factor(covariance)
-    return Mixture(np.array([0.5, 0.3, 0.2]), np.repeat(centre[None], 3, 0), np.stack([factor, 3 * factor, 8 * factor]))
+def around(centres: np.ndarray, covariances: np.ndarray) -> Mixture:
+    """A rough beginning: normals' places (K, p) and shapes (K, p, p), each with two wider ones."""
+    factors = np.stack([_factor(one) for one in covariances])
+    weights = np.repeat([0.5, 0.3, 0.2], len(centres)) / len(centres)
+    return Mixture(weights, np.tile(centres, (3, 1)), np.concatenate([factors, 3 * factors, 8 * factors]))
+
+
+def peak(density: Density, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A maximum (p,) near a start, and the covariance (p, p) of the normal that is as curved there.
+
+    Newton's steps, halved until they gain, with differences for the derivatives: one call for a whole stencil. Where
+    the density is flat, a standard deviation of 1 is taken.
+    """
+    x = start
+    for _ in range(_NEWTON):
+        value, slope, curve = _derivatives(density, x)
+        lam, V = np.linalg.eigh(-curve)
+        lam = np.maximum(np.abs(lam), 1.0)
+        step = np.clip(V @ (V.T @ slope / lam), -3, 3)
+        trial = x + 0.5 ** np.arange(12)[:, None] * step
+        found = density(trial)
+        best = int(np.argmax(found))
+        if not found[best] > value:
+            break
+        x = trial[best]
+        if found[best] < value + 1e-2:
+            break
+    lam, V = np.linalg.eigh(-_derivatives(density, x)[2])
+    return x, (V / np.maximum(lam, 1.0)) @ V.T
+
+
+def _derivatives(density: Density, x: np.ndarray, h: float = 1e-4) -> tuple[float, np.ndarray, np.ndarray]:
+    """Value, slope (p,) and curvature (p, p) by central differences; 0 where the density ends."""
+    p = len(x)
+    i, j = np.triu_indices(p)
+    e = h * np.eye(p)
+    f = density(x + np.concatenate([np.zeros((1, p)), e, -e, e[i] + e[j], -e[i] - e[j]]))
+    with np.errstate(all="ignore"):
+        up, down, pairs, back = f[1 : p + 1], f[p + 1 : 2 * p + 1], f[2 * p + 1 : 2 * p + 1 + len(i)], f[-len(i) :]
+        slope = (up - down) / (2 * h)
+        curve = np.empty((p, p))
+        second = pairs + back + 2 * f[0] - up[i] - up[j] - down[i] - down[j]
+        curve[i, j] = curve[j, i] = second / (2 * h * h)
+    return float(f[0]), np.nan_to_num(slope, posinf=0, neginf=0), np.nan_to_num(curve, posinf=0, neginf=0)
 
 
 def approach(density: Density, start: Mixture, points: int, rng: np.random.Generator) -> tuple[Mixture, np.ndarray]:

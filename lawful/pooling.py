@@ -128,7 +128,7 @@ def _beginning(means: np.ndarray, top: np.ndarray) -> Mixture:
     groups, K = means.shape
     sd = np.concatenate([means.std(0) / np.sqrt(groups) + 1e-3 * top, np.full(K, 0.5)])
     centre = np.concatenate([np.median(means, 0), np.log(np.maximum(means.std(0), 0.02 * top))])
-    return around(centre, np.diag(sd**2))
+    return around(centre[None], np.diag(sd**2)[None])
 
 
 def _weighted(

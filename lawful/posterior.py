@@ -21,16 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from lawful.density import log_posterior, range_of
-from lawful.ensemble import RHAT, TIMES, Chain, Mixture, around, sample
+from lawful.density import Density, log_posterior, range_of
+from lawful.ensemble import RHAT, TIMES, Chain, Mixture, around, peak, sample
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.priors import Normal, StudentT, literature_priors
-from lawful.spread import slot_slopes
 from lawful.uncertainty import Interval, intervals
 
 Prior = Normal | StudentT
 _KEPT = 4000  # draws kept
+_BELOW = 20  # log density below the best at which a maximum is no place to begin
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +124,11 @@ class Posteriors(Mapping[str, Posterior]):
     def __len__(self) -> int:
         return len(self.posteriors)
 
+    @property
+    def settled(self) -> bool:
+        """Whether all chains have settled, that of the groups' mean and spread too."""
+        return all(one.settled for one in self.values()) and not any(f.code == "not_converged" for f in self.findings)
+
     def __str__(self) -> str:
         lines = [f"{k} over {len(self)} groups: mean {m}; sd between groups {s}" for k, (m, s) in self.pooled.items()]
         parts = [f"{self.by} = {label}\n{one}" for label, one in self.posteriors.items()]
@@ -156,7 +161,8 @@ def posterior(
 
 def draw(fit: Fit, priors: Mapping[str, Prior], steps: int, walkers: int, seed: int) -> Posterior:
     """The posterior of one fit under priors by name."""
-    made = sample(log_posterior(fit, priors), _start(fit), fit.model.natural, steps, seed, walkers=walkers)
+    density = log_posterior(fit, priors)
+    made = sample(density, _start(fit, priors, density), fit.model.natural, steps, seed, walkers=walkers)
     flat = made.places.reshape(-1, len(fit.theta))
     draws = fit.model.natural(flat[np.linspace(0, len(flat) - 1, min(_KEPT, len(flat))).astype(int)])
     names = fit.model.names
@@ -180,23 +186,21 @@ def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> Mapping[str, Pri
     return out
 
 
-def _start(fit: Fit) -> Mixture:
-    """A normal about the optimum, with the fit's covariance where it is known and narrow, else of a small size."""
-    p = len(fit.theta)
-    covariance = np.full((p, p), np.nan)
-    with np.errstate(all="ignore"):
-        try:
-            inverse = np.linalg.inv(slot_slopes(fit.model, fit.theta))
-            covariance = inverse @ fit.covariance @ inverse.T
-        except np.linalg.LinAlgError:
-            pass
-        sd = np.sqrt(np.diag(covariance))
-    if not (np.isfinite(covariance).all() and (sd > 0).all()):
-        sd = np.clip(np.where(np.isfinite(sd) & (sd > 0), sd, 0.05), 1e-6, None)
-        covariance = np.diag(sd**2)
-    shrink = np.minimum(1.0, (0.5 + 0.1 * np.abs(fit.theta)) / sd)
-    centre = _inside(fit)
-    return around(centre, covariance * shrink * shrink[:, None])
+def _start(fit: Fit, priors: Mapping[str, Prior], density: Density) -> Mixture:
+    """Normals about the maxima that are reached from the optimum of the runs, and from there with the priors' means."""
+    ranges = {slot.name: range_of(fit, slot).on for slot in fit.model.slots}
+    runs = _inside(fit)
+    known = runs.copy()
+    for on in ("number", "slot"):  # the place of an amplitude hangs on its exponent, which goes first
+        for name, prior in priors.items():
+            if ranges[name] == on:
+                k, values = fit.model.names.index(name), fit.model.natural(known)
+                values[0, k] = prior.mean if on == "number" else np.exp(prior.mean)
+                known[k] = fit.model.search(values)[0, k]
+    found = [peak(density, start) for start in ([runs, known] if priors else [runs])]
+    height = density(np.stack([x for x, _ in found]))
+    kept = [one for one, h in zip(found, height) if h >= height.max() - _BELOW]
+    return around(np.stack([x for x, _ in kept]), np.stack([S for _, S in kept]))
 
 
 def _inside(fit: Fit) -> np.ndarray:
