@@ -1,6 +1,6 @@
 """Do posterior intervals hold what they promise? Coverage by simulation, with truths drawn from the prior.
 
-    python benchmarks/posterior_coverage.py [COUNT] ["all 10" ...]
+    python benchmarks/posterior_coverage.py [COUNT] ["all 20" ...]
 
 Each world draws its truth, then runs from the truth, and asks whether the 90 % intervals hold the truth, and where it
 lies among the draws (its rank, uniform if the posterior is right: simulation-based calibration, Talts et al. 2018).
@@ -29,7 +29,7 @@ from lawful.posterior import Posterior, posterior
 from lawful.priors import Normal, StudentT, literature_priors
 
 MIDDLE = (10**8.5, 10**9.9)  # of params and tokens
-WORLDS = ("all 10", "all 50", "published 10", "published 50", "pooled")  # the number of runs
+WORLDS = ("all 20", "published 20", "published 50", "pooled")  # the number of runs
 AHEAD = {"N": 7e10, "D": 1.4e12}
 PUBLISHED = literature_priors(find("chinchilla"), ("alpha", "beta"))
 PROPER = {**PUBLISHED, "E": Normal(1.8, 0.3), "A": Normal(log(480), 0.7), "B": Normal(log(2080), 0.7)}
@@ -126,7 +126,7 @@ def rows(label: str, tally: Tally) -> Iterator[str]:
 
 
 def simulate(label: str, count: int) -> Tally:
-    """Worlds of a kind, "all 10" or "published 50" (runs) or "pooled"."""
+    """Worlds of a kind, "all 20" or "published 50" (runs) or "pooled"."""
     world, _, runs = label.partition(" ")
     tally = Tally()
     for seed in range(count):

@@ -86,7 +86,7 @@ class Posterior:
         tail = 50 * (1 - level)
         doubt = "" if self.settled else "cannot tell: the chain has not settled"
         ends = np.percentile(sample_, [50, tail, 100 - tail], axis=0).T
-        return [Interval(*map(float, three), level, "posterior", doubt) for three in ends]
+        return [Interval(float(m), float(low), float(high), level, "posterior", doubt) for m, low, high in ends]
 
     def __repr__(self) -> str:
         told = ", ".join(f"{k}={v.estimate:.4g}" for k, v in self.intervals().items())

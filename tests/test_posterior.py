@@ -271,9 +271,9 @@ def test_a_peak_is_found_with_its_curvature():
 
 @pytest.mark.slow
 def test_intervals_hold_truths_drawn_from_the_prior():
-    """30 worlds in which every number has a proper prior: coverage, and ranks of the truth among the draws.
+    """25 worlds in which every number has a proper prior: coverage, and ranks of the truth among the draws.
     The full table is that of benchmarks/posterior_coverage.py."""
-    tally = simulate("all 50", 30)
+    tally = simulate("all 20", 25)
     assert np.mean(tally.settled) >= 0.9
     for name in ("alpha", "beta", "E", "forecast"):
         held, error = tally.coverage(name)
@@ -283,7 +283,7 @@ def test_intervals_hold_truths_drawn_from_the_prior():
 
 @pytest.mark.simulation
 def test_intervals_hold_in_the_worlds_of_the_table():
-    for label, worlds in (("all 10", 200), ("published 50", 200), ("pooled", 60)):
+    for label, worlds in (("all 20", 200), ("published 50", 200), ("pooled", 60)):
         tally = simulate(label, worlds)
         assert np.mean(tally.settled) >= 0.95, label
         for name in ("alpha", "beta", "forecast", "alpha of a group"):
