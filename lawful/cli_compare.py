@@ -110,7 +110,7 @@ def posterior(
     pool: Annotated[
         str | None, typer.Option(metavar="alpha,...", help="For fits by group: numbers that groups share in part.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Steps of each walker, at first.")] = 2000,
+    steps: Annotated[int, typer.Option(help="Steps of each walker, at most.")] = 3200,
     level: Level = 0.95, seed: Seed = 0, as_json: Json = False,
 ) -> None:  # fmt: skip
     """What few runs say, given what is known from others: posterior intervals beside those of the runs alone.
@@ -135,7 +135,7 @@ def posterior(
         _print({"by": made.by, "groups": groups} if isinstance(made, Posteriors) else groups[""])
     else:
         typer.echo("\n".join(wrapped(str(made))))
-    if not all(one.settled for one in many.values()):
+    if not made.settled:
         raise typer.Exit(1)
 
 
