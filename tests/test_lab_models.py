@@ -29,6 +29,7 @@ SHAPES = {
     "tiny": Shape(cell="tiny", loops=2),
     "hierarchical": Shape(cell="hierarchical", loops=2, inner=3),
     "halting": Shape(cell="tiny", halting=True),
+    "variational": Shape(latent="variational", noise=0.5, loops=2),
     "mlp": Shape(block="mlp", depth=3, width=64),
 }
 
@@ -46,8 +47,8 @@ def test_parameters_and_flops_are_what_pytorch_counts(shape):
     t = a_task(shape)
     model = build(shape, t)
     assert sum(p.numel() for p in model.parameters()) == size(shape, t).total
-    outside = ("token", "position", "readout", "bias") if shape.block == "mlp" else ("token", "position", "readout")
-    inside = [p.numel() for n, p in model.named_parameters() if n.split(".")[0] not in outside]
+    outside = ("token.", "position.", "readout.", "latent.answer.", "bias")
+    inside = [p.numel() for n, p in model.named_parameters() if not n.startswith(outside)]
     assert sum(inside) + (shape.width if shape.block == "mlp" else 0) == size(shape, t).nonembed
     x = torch.zeros(7, t.length, dtype=torch.long)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -18,6 +18,7 @@ from .tasks import Task
 
 BLOCKS = ("attention", "conv", "hybrid", "mlp")
 CELLS = ("loop", "tiny", "hierarchical")
+LATENTS = ("noise", "variational")
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ class Shape:
     cell: str = "loop"
     inner: int = 2
     noise: float = 0.0  # standard deviation of Gaussian noise added in each loop, after GRAM
+    latent: str = "noise"  # "variational": its mean and deviation are learnt, see latent.py; `noise` is the first
     halting: bool = False  # a head that says after each segment whether the answer will do, after HRM and TRM
 
     def __post_init__(self) -> None:
-        for name, allowed in (("block", BLOCKS), ("cell", CELLS)):
+        for name, allowed in (("block", BLOCKS), ("cell", CELLS), ("latent", LATENTS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}.")
         for name in ("width", "depth", "experts", "active", "loops", "inner"):
@@ -57,6 +59,10 @@ class Shape:
             raise ValueError(f"heads is {self.heads}; it must divide the width, {self.width}.")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"kv_heads is {self.kv_heads}; it must divide the heads, {self.n_heads}.")
+        if self.latent == "variational" and self.noise <= 0:
+            raise ValueError(
+                f"noise is {self.noise}; latent 'variational' starts from a deviation above 0, such as 0.5."
+            )
         recurrent = self.loops > 1 or self.cell != "loop" or self.noise or self.halting
         if self.block == "mlp" and (recurrent or self.experts > 1):
             raise ValueError(
@@ -88,6 +94,10 @@ class Shape:
     def taps(self, length: int) -> int:
         """Length of the convolution kernel on sequences of `length` tokens."""
         return self.kernel or length
+
+    @property
+    def variational(self) -> bool:
+        return self.latent == "variational"
 
     def passes(self, loops: int | None = None) -> int:
         """Times a stack of `depth` blocks is run in one forward pass."""
@@ -140,8 +150,10 @@ def size(shape: Shape, task: Task) -> Size:
         mixers = (depth - convs) * attention + convs * (4 * d * d + d * shape.taps(task.length))
         return stacks * (mixers + one["ffn"] + one["router"] + one["norms"] - d) + ends
 
-    nonembed = blocks(active=False)
-    return Size(nonembed + d * (task.inputs + task.length + task.outputs), nonembed, blocks(active=True))
+    latent = 2 * d * d + 2 * d if shape.variational else 0  # the prior; the posterior has as many, for training alone
+    embeddings = task.inputs + task.length + task.outputs * (2 if shape.variational else 1)
+    nonembed = blocks(active=False) + 2 * latent
+    return Size(nonembed + d * embeddings, nonembed, blocks(active=True) + latent)
 
 
 def forward_flops(shape: Shape, task: Task, loops: int | None = None) -> int:
@@ -159,7 +171,12 @@ def forward_flops(shape: Shape, task: Task, loops: int | None = None) -> int:
     convs = shape.mixers.count("conv")
     attention = (forward["attention"] + forward["scores"]) // shape.depth
     conv = shape.passes(loops) * T * 2 * (4 * d * d + d * shape.taps(T))
-    return sum(forward.values()) + convs * (conv - attention)
+    return sum(forward.values()) + convs * (conv - attention) + (loops or shape.loops) * latent_flops(shape, task)
+
+
+def latent_flops(shape: Shape, task: Task) -> int:
+    """FLOPs of the variational prior, and of the posterior, in one loop over one sequence."""
+    return 4 * shape.width**2 * task.length if shape.variational else 0
 
 
 def width_for(params: float, shape: Shape, task: Task, step: int = 4) -> int:
