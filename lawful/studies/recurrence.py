@@ -66,7 +66,7 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         "Loops instead of parameters: what recurrence buys small models",
         whole,
         SECTIONS,
-        ("loops", "equal_flops", "training", "serial", "facts"),
+        ("loops", "equal_flops", "training", "trm", "hrm", "serial", "facts"),
         (
             "Saunshi et al. 2025, Reasoning with Latent Thoughts (arXiv 2502.17416)",
             "Wang et al. 2025, Hierarchical Reasoning Model (arXiv 2506.21734)",
