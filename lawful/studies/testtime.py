@@ -29,6 +29,10 @@ from lawful.studies.testtime_trade import TRADE, trade
 
 _MORE, _VALID = "More answers", "What was run"
 SECTIONS = (_MORE, TRADE, CEILING, LOOPS, _VALID)
+_HEADLINES = (
+    "brown", "trade", "trade_vote", "noise", "variational", "variational_noise", "more_loops", "ceiling", "swaps_more",
+    "swaps_width",
+)  # fmt: skip
 _NEAR = 0.02  # an error of coverage this small is called none
 _CUT = (
     "The table that comes with lawful is the quick design: three sizes of five, 400 steps of 4,000, 64 answers of "
@@ -65,18 +69,7 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         "Compute at test time: more answers, votes, noise and loops against parameters",
         whole,
         SECTIONS,
-        (
-            "brown",
-            "trade",
-            "trade_vote",
-            "noise",
-            "variational",
-            "variational_noise",
-            "more_loops",
-            "ceiling",
-            "swaps_more",
-            "swaps_width",
-        ),
+        _HEADLINES,
         (
             "Brown et al. 2024, Large Language Monkeys (arXiv 2407.21787)",
             "Snell et al. 2024, Scaling LLM Test-Time Compute Optimally (arXiv 2408.03314)",
