@@ -118,8 +118,14 @@ def _serial(found: list[Arm]) -> Part:
     part = Part()
     steps = min(arm.steps for arm in found)
     chosen = [arm for arm in found if arm.cell == "loop" and arm.steps == steps]
-    if len({arm.serial for arm in chosen}) < 2 or len({arm.N_nonemb for arm in chosen}) < 3:
-        part.say("serial", _LAW, "Too few sizes and depths for a law of both.", "cannot tell")
+    depths, sizes = len({arm.serial for arm in chosen}), len({arm.N_nonemb for arm in chosen})
+    if depths < 2 or sizes < 3:
+        part.say(
+            "serial", _LAW,
+            f"A law of size and serial depth takes three sizes, here are {sizes}, and two depths, here are {depths}: "
+            "one more size with two seeds at each depth would be the least.",
+            "cannot tell", sizes=sizes, depths=depths,
+        )  # fmt: skip
         return part
     x1 = np.concatenate([np.full(len(arm.loss), arm.N_nonemb) for arm in chosen])
     x2 = np.concatenate([np.full(len(arm.loss), float(arm.serial)) for arm in chosen])
