@@ -39,6 +39,10 @@ _LEFT_OUT = (
     "instead of 5, no two-state cells, no deeper or wider rivals, no tuning of rates, no longer training of the "
     "looped model, so what more training gives to loops is not told."
 )
+_TOO_FEW = (
+    "A law of size and serial depth takes three sizes, here are {}, and two depths, here are {}: one more size with two "
+    "seeds at each depth would be the least."
+)
 
 
 @law(predicts="y", topic="general")
@@ -120,12 +124,7 @@ def _serial(found: list[Arm]) -> Part:
     chosen = [arm for arm in found if arm.cell == "loop" and arm.steps == steps]
     depths, sizes = len({arm.serial for arm in chosen}), len({arm.N_nonemb for arm in chosen})
     if depths < 2 or sizes < 3:
-        part.say(
-            "serial", _LAW,
-            f"A law of size and serial depth takes three sizes, here are {sizes}, and two depths, here are {depths}: "
-            "one more size with two seeds at each depth would be the least.",
-            "cannot tell", sizes=sizes, depths=depths,
-        )  # fmt: skip
+        part.say("serial", _LAW, _TOO_FEW.format(sizes, depths), "cannot tell", sizes=sizes, depths=depths)
         return part
     x1 = np.concatenate([np.full(len(arm.loss), arm.N_nonemb) for arm in chosen])
     x2 = np.concatenate([np.full(len(arm.loss), float(arm.serial)) for arm in chosen])
