@@ -40,8 +40,8 @@ _LEFT_OUT = (
     "looped model, so what more training gives to loops is not told."
 )
 _TOO_FEW = (
-    "A law of size and serial depth takes three sizes, here are {}, and two depths, here are {}: one more size with two "
-    "seeds at each depth would be the least."
+    "A law of size and serial depth takes three sizes, here are {}, and two depths, here are {}: one more size with "
+    "two seeds at each depth would be the least."
 )
 
 
