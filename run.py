@@ -18,7 +18,7 @@ BIN, EXE = (ROOT / ".venv/Scripts", ".exe") if os.name == "nt" else (ROOT / ".ve
 PYTHON = str(BIN / f"python{EXE}")
 COMMANDS = {  # name: (extras to install, what to run)
     "demo": ("", [str(BIN / f"lawful{EXE}"), "study", "microscope", "--out", "out/microscope"]),
-    "test": ("[test]", [PYTHON, "-m", "pytest", "-n", "2"]),
+    "test": ("[test]", [PYTHON, "-m", "pytest", "-n", "2", "--dist", "worksteal"]),
 }
 
 

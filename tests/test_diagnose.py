@@ -1,6 +1,7 @@
 """Diagnosis: what is wrong is named with rows and numbers, and what is right is left alone."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -135,8 +136,10 @@ def test_the_added_terms_test_is_the_textbook_f_test(rng):
 
 
 @pytest.mark.slow
-def test_false_alarms_are_as_rare_as_they_claim():
+def test_false_alarms_are_as_rare_as_they_claim(monkeypatch):
     """400 tables with nothing wrong: residual tests and lack of fit each speak up in at most 1 of 20, plus 3 errors."""
+    # where the law holds takes nine tenths of the time, and is for test_diagnose_range
+    monkeypatch.setattr(import_module("lawful.diagnose"), "holds", lambda fit, figures: ())
     said = {"residual_structure": 0, "lack_of_fit": 0, "outliers": 0}
     for seed in range(400):
         diagnosis = diagnose(lawful.fit("power_law", linear(np.random.default_rng(seed)), target="y"))

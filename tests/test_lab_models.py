@@ -29,6 +29,7 @@ SHAPES = {
     "tiny": Shape(cell="tiny", loops=2),
     "hierarchical": Shape(cell="hierarchical", loops=2, inner=3),
     "halting": Shape(cell="tiny", halting=True),
+    "variational": Shape(latent="variational", noise=0.5, loops=2),
     "mlp": Shape(block="mlp", depth=3, width=64),
 }
 
@@ -46,8 +47,8 @@ def test_parameters_and_flops_are_what_pytorch_counts(shape):
     t = a_task(shape)
     model = build(shape, t)
     assert sum(p.numel() for p in model.parameters()) == size(shape, t).total
-    outside = ("token", "position", "readout", "bias") if shape.block == "mlp" else ("token", "position", "readout")
-    inside = [p.numel() for n, p in model.named_parameters() if n.split(".")[0] not in outside]
+    outside = ("token.", "position.", "readout.", "latent.answer.", "bias")
+    inside = [p.numel() for n, p in model.named_parameters() if not n.startswith(outside)]
     assert sum(inside) + (shape.width if shape.block == "mlp" else 0) == size(shape, t).nonembed
     x = torch.zeros(7, t.length, dtype=torch.long)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -110,17 +111,19 @@ def test_loops_are_the_stack_applied_again():
         assert not torch.equal(model.hidden(x, loops=4), model.hidden(x))
 
 
-def test_truncated_gradients_are_those_of_the_last_loops():
+@pytest.mark.parametrize("cell", [{}, {"cell": "tiny"}, {"cell": "hierarchical", "inner": 1}])  # the last is HRM's step
+def test_truncated_gradients_are_those_of_the_last_loops(cell):
     t = task("swaps")
-    model = build(Shape(width=16, depth=1, loops=4), t)
+    model = build(Shape(width=16, depth=1, loops=4, **cell), t)
     x = torch.randint(0, t.inputs, (2, t.length))
     e, state = model.start(x)
     with torch.no_grad():
         kept = model.run(e, state, 3)
-    grads = []
-    for out in (model.run(e, state, 4, grad_loops=1), model.run(e, kept, 1)):
-        grads.append(torch.autograd.grad(out[1].sum(), model.stacks[0][0].mlp.up.weight, retain_graph=True)[0])
-    assert torch.equal(*grads)
+    for stack in model.stacks:
+        grads = []
+        for out in (model.run(e, state, 4, grad_loops=1), model.run(e, kept, 1)):
+            grads.append(torch.autograd.grad(out[1][..., 0].sum(), stack[0].mlp.up.weight, retain_graph=True)[0])
+        assert torch.equal(*grads) and grads[0].abs().max() > 0
 
 
 def test_the_width_rule_scales_hidden_matrices_only():

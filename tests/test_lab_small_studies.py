@@ -42,6 +42,7 @@ def used(config, rng):
         made["probes"] = [{"layer": 1, "accuracy": 0.9 + 0.01 * rng.random(), "untrained": 0.5 + 0.01 * rng.random()}]
     elif config.task == "colouring":
         made["solved"] = solved(config, rng)
+        made |= {"bound": 1.0, "kl": 0.25} if config.shape.variational else {}
     elif config.task == "swaps" and config.steps == 300:
         z, r = config.shape.width / np.sqrt(config.size.nonembed), config.shape.mlp_ratio / 2
         planted = shape_at_one_budget(z, r, best=1.2, a=0.5, z0=Z0, b=0.2, r0=R0)
@@ -72,6 +73,8 @@ def _store(made, config, rng):
 def solved(config, rng):
     """256 puzzles, each solved by an answer with a probability of its own, higher in larger models."""
     p = rng.beta(0.5, 2.0 if config.shape.width < 32 else 0.5, 256)
+    if config.shape.variational:
+        p = rng.beta(5.0, 1.0, 256)
     right = rng.binomial(config.answers, p)
     greedy = (rng.random(256) < p).astype(int)
     votes = {str(2**i): float(p.mean()) for i in range(int(np.log2(config.answers)) + 1)}
@@ -105,6 +108,8 @@ def test_what_was_planted_is_found(made):
     else:
         assert said(made, "swaps_more").verdict == "supported"
         assert said(made, "ceiling").verdict == "cannot tell"
+        assert said(made, "variational").verdict == said(made, "variational_noise").verdict == "supported"
+        assert "0.25 nats" in said(made, "variational").text
         assert said(made, "trade").numbers["estimate"] != 0
 
 
@@ -196,7 +201,9 @@ def test_browns_law_holds_where_it_should_and_fails_where_puzzles_are_alike():
 
     def arm(p):
         right = rng.binomial(256, p, (4, 4000))
-        return Asked(8, 1, 1, 1, 0.0, 1e3, 1e3, 256, np.arange(4), np.ones(4), right, np.ones((4, 9)))
+        return Asked(
+            8, 1, 1, 1, 0.0, None, 1e3, 1e3, 256, np.arange(4), np.ones(4), right, np.ones((4, 9)), np.zeros(4)
+        )
 
     alike = brown(arm(np.full(4000, 0.05)))
     assert np.abs(alike.error).mean() > 0.02

@@ -19,8 +19,11 @@ from lawful.studies import lab_exponents as exponents
 from lawful.studies import names, shipped_runs, sweep_file
 from lawful.studies.breakdown import check
 from lawful.studies.breakdown import study as breakdown
+from lawful.studies.breakdown_controls import controls
 from lawful.studies.lab_runs import lab_runs, write_runs
 from lawful.studies.recurrence import study as recurrence
+from lawful.studies.recurrence_arms import arms
+from lawful.studies.recurrence_rivals import against
 
 STUDIES = Path(exponents.__file__).parent
 LAB = ("breakdown", "recurrence")
@@ -80,6 +83,32 @@ def test_a_beaten_floor_is_the_first_thing_said(folders, tmp_path):
     assert said(made, "floors").verdict == "contradicted" and not check(made)[1]
 
 
+CONTROL = """
+task = "swaps"
+seed = [0, 1, 2, 3]
+[[sweep]]
+width = [8, 16, 32]
+steps = 100
+[[sweep]]
+width = [8, 16]
+steps = 400
+"""
+
+
+@pytest.mark.parametrize(("planted", "verdict"), [(0.2, "supported"), (0.0, "cannot tell")])
+def test_longer_training_is_paired_and_may_show_nothing(tmp_path, planted, verdict):
+    (tmp_path / "control.toml").write_text(CONTROL)
+    folder = write_folder(tmp_path / "control.toml", tmp_path / "runs")
+    for path in folder.glob("*.json"):
+        record = json.loads(path.read_text())
+        for row in record["levels"] if record["steps"] == 400 else []:
+            row["accuracy"] = min(row["accuracy"] + planted * (row["level"] < 16), 1.0)
+        path.write_text(json.dumps(record))
+    found = said(controls(lab_runs("breakdown", folder)), "under_training")
+    assert found.verdict == verdict and ("[" in found.text)
+    assert len(found.numbers["gains"]) == 6  # two widths, three levels
+
+
 # ---- recurrence
 
 
@@ -88,6 +117,45 @@ def test_loops_that_help_are_seen_and_the_control_decides(folders):
     assert said(made, "loops").verdict == "supported"
     assert said(made, "facts").verdict == "supported"  # planted: serial depth does nothing there
     assert said(made, "equal_flops").verdict == "contradicted"  # planted: untied blocks have more parameters
+
+
+CELLS = """
+task = "swaps"
+seed = [0, 1, 2, 3]
+steps = 100
+depth = 1
+[[sweep]]
+width = [16, 24]
+loops = [1, 4, 8]
+[[sweep]]
+width = 24
+depth = 8
+steps = [100, 400]
+[[sweep]]
+width = 24
+cell = "tiny"
+inner = 3
+loops = 2
+[[sweep]]
+width = 16
+cell = "hierarchical"
+inner = 3
+loops = 2
+[[sweep]]
+width = 16
+loops = 4
+steps = [50, 100]
+"""
+
+
+def test_cells_of_two_states_meet_loops_as_deep_and_as_large(tmp_path):
+    (tmp_path / "cells.toml").write_text(CELLS)
+    found = against(arms(lab_runs("recurrence", write_folder(tmp_path / "cells.toml", tmp_path / "runs"))))
+    assert [t.id for t in found.tables if "against" in t.id] == ["against_100"]  # at 50 steps there is no rival
+    for id in ("trm", "hrm"):
+        text = said(found, id).text
+        assert "1 block, 8 loops, width 24" in text and said(found, id).numbers["needed"] != 0
+    assert "With 4 times the training 8 blocks" in said(found, "training").text
 
 
 @pytest.mark.parametrize("name", LAB)

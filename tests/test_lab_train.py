@@ -39,6 +39,8 @@ def without_measured(record):
         {"reweight": "hard", "reweight_encoder": "frozen", "reweight_keep": 0.5},
         {"members": 2},
         {"segments": 3, "halting": True},
+        {"loops": 2, "noise": 0.3, "latent": "variational"},
+        {"cell": "tiny", "segments": 2, "loss": "stablemax"},
         {"precision": "bf16"},
         {"unique": 40, "rungs": 2, "schedule": "cosine", "weight_decay": 0.1},
     ],

@@ -158,11 +158,13 @@ def coverage(alpha, E, sd, bounds, worlds, seed):
     return hits / worlds
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    "worlds", [pytest.param(60, marks=pytest.mark.slow), pytest.param(150, marks=pytest.mark.simulation)]
+)
 @pytest.mark.parametrize("bounds", [FREE, None], ids=["free", "E>=0"])
 @pytest.mark.parametrize("world", WORLDS, ids=[f"alpha{a}-E{e}-sd{s}" for a, e, s in WORLDS])
-def test_profile_intervals_cover_in_the_five_worlds(world, bounds):
-    covered = coverage(*world, bounds, worlds=150, seed=11)
+def test_profile_intervals_cover_in_the_five_worlds(world, bounds, worlds):
+    covered = coverage(*world, bounds, worlds, seed=11)
     assert covered >= 0.90, f"covered {covered:.3f}"
 
 

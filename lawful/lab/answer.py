@@ -3,6 +3,7 @@
 Loss says how near the model is to the exact posterior; here it must commit. A greedy answer takes the
 likeliest value at every step. A sampled one draws each value from the model or, for a model with latent
 noise, takes the likeliest values along one noisy trajectory (GRAM's width: more trajectories, none longer).
+Plain noise is drawn afresh at each step of the answer, variational latents once for the whole trajectory.
 Of k answers either the right one is picked out, where checking is easier than answering (coverage), or the
 commonest is taken (majority vote).
 """
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 
 from .config import Config
+from .losses import probabilities
 from .models import Decoder, Mlp
 from .tasks import Task
 
@@ -35,23 +37,25 @@ def solved(
     loops = loops or config.shape.loops * config.segments
     noisy = config.shape.noise > 0
 
-    def choose(tokens: np.ndarray, positions: slice, sampled: bool) -> np.ndarray:
-        hidden = model.hidden(torch.from_numpy(tokens).to(device), loops, sampled and noisy)
+    def choose(tokens: np.ndarray, positions: slice, draw: int) -> np.ndarray:
+        if config.shape.variational:
+            torch.manual_seed(_SEED + draw)
+        hidden = model.hidden(torch.from_numpy(tokens).to(device), loops, draw > 0 and noisy)
         logits = model.readout(hidden[:, positions]).float()
-        if not sampled or noisy:
+        if not draw or noisy:
             return logits.argmax(-1).cpu().numpy()
-        drawn = torch.multinomial(logits.softmax(-1).flatten(0, 1), 1)
+        drawn = torch.multinomial(probabilities(logits, config.loss).flatten(0, 1), 1)
         return drawn.view(logits.shape[:2]).cpu().numpy()
 
-    def one(sampled: bool) -> tuple[np.ndarray, np.ndarray]:
-        answer = task.answer(x, lambda t, at: choose(t, at, sampled))  # type: ignore[attr-defined]
+    def one(draw: int) -> tuple[np.ndarray, np.ndarray]:
+        answer = task.answer(x, lambda t, at: choose(t, at, draw))  # type: ignore[attr-defined]
         name = answer @ task.outputs ** np.arange(answer.shape[1])
         return name, task.valid(x, answer).astype(int)  # type: ignore[attr-defined]
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        _, greedy = one(sampled=False)
-        drawn = [one(sampled=True) for _ in range(config.answers)]
+        _, greedy = one(0)
+        drawn = [one(i + 1) for i in range(config.answers)]
     names, right = (np.array([pair[i] for pair in drawn], dtype=np.int64).reshape(-1, len(x)) for i in (0, 1))
     return {
         "greedy": float(greedy.mean()),

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from .shape import Shape, Size, forward_flops, size, width_for
+from .shape import Shape, Size, forward_flops, latent_flops, size, width_for
 from .tasks import Task, task
 
 VERSION = 1  # raised when a change to tasks, models or training changes the numbers of a run
@@ -42,6 +42,8 @@ class Config:
     loops_train: tuple[int, int] | None = None  # draw the loops of each step from lo..hi
     grad_loops: int = 0  # keep gradients through the last so many loops only; 0: through all
     segments: int = 1  # deep supervision: a loss after each of so many rounds of loops, the state carried on
+    loss: str = "cross_entropy"  # "stablemax": TRM's, see losses.py
+    kl_weight: float = 1.0  # of the latents' divergence from their prior, where latent is "variational"
     reweight: str | None = None  # "easy" or "hard": see reweight.py
     reweight_strength: float = 0.5
     reweight_temperature: float = 1.0
@@ -61,6 +63,7 @@ class Config:
         choices = {
             "schedule": ("wsd", "cosine"),
             "precision": ("fp32", "bf16"),
+            "loss": ("cross_entropy", "stablemax"),
             "reweight": (None, "easy", "hard"),
             "reweight_encoder": ("own", "frozen"),
         }
@@ -80,6 +83,10 @@ class Config:
             raise ValueError(f"curriculum is {self.curriculum}; it must be a share of the steps, 0 to 1.")
         if not 0 <= self.reweight_keep < 1:
             raise ValueError(f"reweight_keep is {self.reweight_keep}; it must be a share of the answers, below 1.")
+        if self.kl_weight < 0:
+            raise ValueError(f"kl_weight is {self.kl_weight}; it must be 0 or more.")
+        if self.datastore and self.loss != "cross_entropy":
+            raise ValueError("a datastore mixes probabilities of the softmax: leave loss at 'cross_entropy'.")
         if self.datastore and (self.shape.block == "mlp" or self.members > 1 or self.shape.halting):
             raise ValueError("a datastore holds the states of one decoder: no block 'mlp', no ensemble, no halting.")
         if any(entries < 1 for entries in self.datastore):
@@ -105,10 +112,11 @@ class Config:
 
     @property
     def step_flops(self) -> float:
-        """Training FLOPs of one step: three forward passes over the batch."""
+        """Training FLOPs of one step: three forward passes over the batch, with the posterior where there is one."""
         low = forward_flops(self.shape, self.built_task, 1)
         per_loop = forward_flops(self.shape, self.built_task, 2) - low if self.shape.block != "mlp" else 0
-        return TRAIN_FORWARDS * self.batch * (low + (self.loops - 1) * per_loop)
+        posterior = self.loops * latent_flops(self.shape, self.built_task)
+        return TRAIN_FORWARDS * self.batch * (low + (self.loops - 1) * per_loop + posterior)
 
     @property
     def n_steps(self) -> int:

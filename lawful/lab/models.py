@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from .latent import Latent
 from .shape import Shape
 from .tasks import Task
 
+_EMBEDDINGS = ("token", "position", "latent.answer")
 State = tuple[Tensor | None, Tensor | None]  # (fast, slow); None is zero, and costs no addition
 
 
@@ -122,16 +124,19 @@ class Decoder(nn.Module):
         self.norm = nn.RMSNorm(d)
         self.readout = nn.Linear(d, task.outputs, bias=False)
         self.halt = nn.Linear(d, 1) if shape.halting else None
+        self.latent = Latent(shape, task.outputs) if shape.variational else None
 
     def start(self, x: Tensor) -> tuple[Tensor, State]:
         """The embedded input, and the two states (fast, slow) before the first pass."""
         e = self.token(x) + self.position.weight[: x.shape[1]]
         return e, (None, None)
 
-    def cycle(self, e: Tensor, state: State, noisy: bool) -> State:
+    def cycle(self, e: Tensor, state: State, noisy: bool, answers: Tensor | None = None) -> State:
         """One loop: (fast, slow) -> (fast, slow); a plain loop keeps only the slow state."""
         fast, slow = state
-        if noisy and self.shape.noise:
+        if self.latent is not None:
+            e = e + self.latent(_sum(slow, e), noisy, answers)
+        elif noisy and self.shape.noise:
             e = e + self.shape.noise * torch.randn_like(e)
         if self.shape.cell == "loop":
             return fast, self.stacks[0](_sum(slow, e))
@@ -139,12 +144,20 @@ class Decoder(nn.Module):
             fast = _unit(self.stacks[0](_sum(fast, slow, e)))
         return fast, _unit(self.stacks[-1](_sum(fast, slow)))
 
-    def run(self, e: Tensor, state: State, loops: int, noisy: bool = False, grad_loops: int = 0) -> State:
-        """`loops` cycles from `state`; with `grad_loops`, only the last so many keep gradients."""
+    def run(
+        self, e: Tensor, state: State, loops: int, noisy: bool = False, grad_loops: int = 0,
+        answers: Tensor | None = None,
+    ) -> State:  # fmt: skip
+        """`loops` cycles from `state`; with `grad_loops`, only the last so many keep gradients.
+
+        Variational latents look at `answers`, and count anew how far they move from their prior.
+        """
+        if self.latent is not None and answers is not None:
+            self.latent.kl = torch.zeros((), device=e.device)
         free = loops - grad_loops if grad_loops else 0
         for i in range(loops):
             with torch.set_grad_enabled(torch.is_grad_enabled() and i >= free):
-                state = self.cycle(e, state, noisy)
+                state = self.cycle(e, state, noisy, answers)
         return state
 
     def hidden(self, x: Tensor, loops: int | None = None, noisy: bool = False) -> Tensor:
@@ -235,9 +248,9 @@ def build(shape: Shape, task: Task, seed: int = 0) -> Decoder | Mlp:
     torch.manual_seed(seed)
     model = Mlp(shape, task) if shape.block == "mlp" else Decoder(shape, task)
     for name, p in model.named_parameters():
-        if name.startswith(("readout", "halt")):
+        if name.startswith(("readout", "halt", "latent.prior", "latent.posterior")):
             nn.init.zeros_(p)
-        elif name.startswith(("token", "position")):
+        elif name.startswith(_EMBEDDINGS):
             nn.init.normal_(p, std=0.3)
         elif p.dim() > 1:
             nn.init.normal_(p, std=1 / math.sqrt(3 * p.shape[1:].numel()))
@@ -249,6 +262,6 @@ def rates(model: Decoder | Mlp, lr: float) -> list[dict]:
     width = model.shape.width
     hidden, other = [], []
     for name, p in model.named_parameters():
-        narrow = p.dim() < 2 or name.startswith(("token", "position")) or name.endswith("kernel")
+        narrow = p.dim() < 2 or name.startswith(_EMBEDDINGS) or name.endswith("kernel")
         (other if narrow else hidden).append(p)
     return [{"params": hidden, "lr": lr * 32 / width}, {"params": other, "lr": lr}]

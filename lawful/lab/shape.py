@@ -4,16 +4,21 @@ One dial, `width`, sets the rest: heads of 16, a feed-forward layer four times a
 where it is. `depth` blocks of different weights are run `loops` times over, so the serial depth is depth x
 loops while the parameters count once. This file needs no PyTorch: a sweep is planned and costed without it.
 
-FLOPs are exact counts of the matrix products (2 per multiply-add, attention without the discount for
-causality), as ``torch.utils.flop_counter`` counts them; a training step is three forward passes.
+The decoder is counted by `lawful.flops`; here stands only what that cannot say: convolutions, cells of two
+states, the MLP. FLOPs are exact counts of the matrix products (2 per multiply-add, attention without the
+discount for causality), as ``torch.utils.flop_counter`` counts them; a training step is three forward passes.
 """
 
 from dataclasses import dataclass
+
+from lawful import shapes
+from lawful.flops import training_flops
 
 from .tasks import Task
 
 BLOCKS = ("attention", "conv", "hybrid", "mlp")
 CELLS = ("loop", "tiny", "hierarchical")
+LATENTS = ("noise", "variational")
 
 
 @dataclass(frozen=True)
@@ -38,10 +43,11 @@ class Shape:
     cell: str = "loop"
     inner: int = 2
     noise: float = 0.0  # standard deviation of Gaussian noise added in each loop, after GRAM
+    latent: str = "noise"  # "variational": its mean and deviation are learnt, see latent.py; `noise` is the first
     halting: bool = False  # a head that says after each segment whether the answer will do, after HRM and TRM
 
     def __post_init__(self) -> None:
-        for name, allowed in (("block", BLOCKS), ("cell", CELLS)):
+        for name, allowed in (("block", BLOCKS), ("cell", CELLS), ("latent", LATENTS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}.")
         for name in ("width", "depth", "experts", "active", "loops", "inner"):
@@ -53,6 +59,10 @@ class Shape:
             raise ValueError(f"heads is {self.heads}; it must divide the width, {self.width}.")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"kv_heads is {self.kv_heads}; it must divide the heads, {self.n_heads}.")
+        if self.latent == "variational" and self.noise <= 0:
+            raise ValueError(
+                f"noise is {self.noise}; latent 'variational' starts from a deviation above 0, such as 0.5."
+            )
         recurrent = self.loops > 1 or self.cell != "loop" or self.noise or self.halting
         if self.block == "mlp" and (recurrent or self.experts > 1):
             raise ValueError(
@@ -85,6 +95,10 @@ class Shape:
         """Length of the convolution kernel on sequences of `length` tokens."""
         return self.kernel or length
 
+    @property
+    def variational(self) -> bool:
+        return self.latent == "variational"
+
     def passes(self, loops: int | None = None) -> int:
         """Times a stack of `depth` blocks is run in one forward pass."""
         loops = self.loops if loops is None else loops
@@ -100,29 +114,50 @@ class Size:
     used: int
 
 
+def decoder(shape: Shape, task: Task, loops: int | None = None) -> shapes.Shape:
+    """The model as `lawful.flops` and `lawful.shapes` count it: one stack, attention wherever tokens are mixed."""
+    return shapes.Shape(
+        layers=shape.depth,
+        width=shape.width,
+        heads=shape.n_heads,
+        kv_heads=shape.n_kv_heads,
+        ffn_width=shape.hidden,
+        vocab=task.outputs,
+        context=task.length,
+        tied=False,
+        biases="none",
+        norm="rmsnorm",
+        experts=shape.experts if shape.experts > 1 else 0,
+        active_experts=shape.active if shape.experts > 1 else 0,
+        loops=shape.passes(loops),
+    )
+
+
 def size(shape: Shape, task: Task) -> Size:
     """Count the parameters of the model of this shape for this task. Looped weights count once."""
-    d, r = shape.width, shape.hidden
+    d, depth = shape.width, shape.depth
     if shape.block == "mlp":
-        nonembed = (shape.depth - 1) * (d * d + d) + d
+        nonembed = (depth - 1) * (d * d + d) + d
         total = nonembed + d * task.length * task.inputs + (d + 1) * task.outputs
         return Size(total, nonembed, nonembed)
-    mixer = {
-        "attention": 2 * d * d + 2 * d * d * shape.n_kv_heads // shape.n_heads,
-        "conv": 4 * d * d + d * shape.taps(task.length),
-    }
-    expert = 2 * d * r
-    router = d * shape.experts if shape.experts > 1 else 0
     stacks = 2 if shape.cell == "hierarchical" else 1
-    fixed = sum(mixer[m] + 2 * d + router for m in shape.mixers)
     ends = d + (d + 1 if shape.halting else 0)  # the last norm, the halting head
-    nonembed = stacks * (fixed + shape.depth * shape.experts * expert) + ends
-    used = stacks * (fixed + shape.depth * shape.active * expert) + ends
-    return Size(nonembed + d * (task.inputs + task.length + task.outputs), nonembed, used)
+    convs = shape.mixers.count("conv")
+
+    def blocks(active: bool) -> int:
+        one = shapes.stack_weights(decoder(shape, task), depth, active=active)
+        attention = one["attention"] // depth
+        mixers = (depth - convs) * attention + convs * (4 * d * d + d * shape.taps(task.length))
+        return stacks * (mixers + one["ffn"] + one["router"] + one["norms"] - d) + ends
+
+    latent = 2 * d * d + 2 * d if shape.variational else 0  # the prior; the posterior has as many, for training alone
+    embeddings = task.inputs + task.length + task.outputs * (2 if shape.variational else 1)
+    nonembed = blocks(active=False) + 2 * latent
+    return Size(nonembed + d * embeddings, nonembed, blocks(active=True) + latent)
 
 
 def forward_flops(shape: Shape, task: Task, loops: int | None = None) -> int:
-    r"""FLOPs of one forward pass over one sequence of T tokens.
+    r"""FLOPs of one forward pass over one sequence of T tokens, from `lawful.flops.training_flops`.
 
     For the plain decoder $T (loops \cdot depth \cdot (2 (4 + 2 r) d^2 + 4 T d) + 2 d V)$ with r the
     feed-forward ratio, V the answers; grouped-query attention has $(2 + 2 kv/h) d^2$ for $4 d^2$. A halting head
@@ -131,14 +166,17 @@ def forward_flops(shape: Shape, task: Task, loops: int | None = None) -> int:
     d, T = shape.width, task.length
     if shape.block == "mlp":
         return 2 * (shape.depth - 1) * d * d + 2 * d * task.outputs
-    mixer = {
-        "attention": 2 * (2 * d * d + 2 * d * d * shape.n_kv_heads // shape.n_heads) + 4 * T * d,
-        "conv": 2 * (4 * d * d + d * shape.taps(T)),
-    }
-    router = 2 * d * shape.experts if shape.experts > 1 else 0
-    mlp = shape.active * 4 * d * shape.hidden + router
-    stack = sum(mixer[m] + mlp for m in shape.mixers)
-    return T * (shape.passes(loops) * stack + 2 * d * task.outputs)
+    counted = training_flops(decoder(shape, task, loops), T, "narayanan2021").terms  # three forward passes
+    forward = {name: round(flops) // 3 for name, flops in counted.items()}
+    convs = shape.mixers.count("conv")
+    attention = (forward["attention"] + forward["scores"]) // shape.depth
+    conv = shape.passes(loops) * T * 2 * (4 * d * d + d * shape.taps(T))
+    return sum(forward.values()) + convs * (conv - attention) + (loops or shape.loops) * latent_flops(shape, task)
+
+
+def latent_flops(shape: Shape, task: Task) -> int:
+    """FLOPs of the variational prior, and of the posterior, in one loop over one sequence."""
+    return 4 * shape.width**2 * task.length if shape.variational else 0
 
 
 def width_for(params: float, shape: Shape, task: Task, step: int = 4) -> int:

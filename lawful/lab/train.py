@@ -22,6 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from .answer import solved
 from .config import VERSION, Config, as_dict, key
+from .losses import answer_loss, probabilities, variational_bound
 from .measure import Answers, summary
 from .models import Decoder, Mlp, build, cut, rates
 from .probe import decodability
@@ -170,23 +171,25 @@ class Training:
         for _ in range(config.segments):
             e, start = model.start(x)
             kept = start if state is None else state
-            state = model.run(e, kept, loops, noisy=True, grad_loops=config.grad_loops)
+            state = model.run(e, kept, loops, noisy=True, grad_loops=config.grad_loops, answers=y)
             total += self._backward(x, model.norm(state[1]), y)
             state = cut(state)
         return total / config.segments
 
     def _backward(self, x: Tensor, hidden: Tensor, y: Tensor) -> float:
-        asked = y != UNSCORED
+        asked, kind = y != UNSCORED, self.config.loss
         logits = self.model.readout(hidden).float()
         if self.reweighter is None:
-            loss = plain = F.cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=UNSCORED)
+            loss = plain = answer_loss(logits.flatten(0, 1), y.flatten(), kind)
         else:
-            each = F.cross_entropy(logits[asked], y[asked], reduction="none")
+            each = answer_loss(logits[asked], y[asked], kind, reduction="none")
             with torch.no_grad():
                 features = hidden if self.encoder is None else self.encoder.hidden(x)
             loss, plain = (self.reweighter.weights(features[asked], each) * each).sum(), each.mean()
         if self.config.shape.experts > 1:
             loss = loss + _BALANCE * self.model.balance()
+        if isinstance(self.model, Decoder) and self.model.latent is not None:
+            loss = loss + self.config.kl_weight * self.model.latent.kl
         if isinstance(self.model, Decoder) and self.model.halt is not None:
             right = (logits.argmax(-1) == y)[asked].float()
             said = self.model.halt(hidden)[..., 0].float()[asked]
@@ -244,14 +247,18 @@ def evaluate(
 
     `loops` cycles (default: as many as in training, all segments). Noisy shapes average the probabilities of
     `samples` passes; one sample is a pass without noise. Several models answer with their mean probability. With
-    a halting head `segments_used` is the mean over answers, out of all segments.
+    a halting head `segments_used` is the mean over answers, out of all segments; with variational latents `bound` is
+    the negative lower bound of the first model, `kl` its part that the latents cost.
     """
     for model in models:
         model.eval()
     x, y, level, weight = _questions(task, config)
     right_p, best_p, right, used = _answer(models, x, y, config, device, loops)
-    halting = {"segments_used": float(used.mean())} if config.shape.halting and loops is None else {}
-    return {**_scores(task, (x, y, level, weight), right_p, best_p, right), **halting}
+    own = {"segments_used": float(used.mean())} if config.shape.halting and loops is None else {}
+    if config.shape.variational and loops is None:
+        given = (torch.from_numpy(a).to(device) for a in (x, y))
+        own |= variational_bound(models[0], *given, config)  # type: ignore[arg-type]
+    return {**_scores(task, (x, y, level, weight), right_p, best_p, right), **own}
 
 
 def _questions(task: Task, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -297,7 +304,7 @@ def _answer(
             p, passes = torch.zeros(()), len(models) * config.samples
             for model in (m for m in models for _ in range(config.samples)):
                 hidden, used = _hidden(model, tokens, config, loops)
-                p = p + model.readout(hidden[asked]).double().softmax(-1).cpu() / passes
+                p = p + probabilities(model.readout(hidden[asked]).double(), config.loss).cpu() / passes
             wanted = truth[truth != UNSCORED]
             best, chosen = p.max(-1)
             parts.append((p.gather(1, wanted[:, None])[:, 0], best, chosen == wanted, used[asked].cpu()))

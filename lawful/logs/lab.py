@@ -18,8 +18,9 @@ moment and level:
   answers to each puzzle of the level are right, and ``votes``, the share that the commonest of 1, 2, 4 ... solves (the
   last three on one row for all levels).
 * ``probe_1``, ``untrained_1`` ...: what a linear probe of the first hidden layer finds, after and before training.
-* every setting of the run by its name (``warmup_share`` and ``decay_share`` are shares of the steps), a task's knobs as
-  ``knob_NAME`` and their JSON as ``knobs``.
+* ``bound``, ``kl``: of variational latents, the negative lower bound that was minimised and the latents' part of it.
+* every setting of the run by its name (``warmup_share`` and ``decay_share`` are shares of the steps, ``loss_function``
+  what was minimised), a task's knobs as ``knob_NAME`` and their JSON as ``knobs``.
 
 A loss of exactly 0, every answer certain, is written as 1e-12: laws live on logarithms. A diverged run has one row
 without a loss: `lawful.read` drops it and says so.
@@ -33,8 +34,8 @@ from typing import Any
 from lawful.findings import RunsError
 
 _SCORES = (
-    "loss", "loss_capped", "bayes_loss", "accuracy", "ece", "reach", "n", "weight", "segments_used", "floor_loss",
-    "chance_loss", "floor_accuracy", "chance_accuracy", "data_floor_loss",
+    "loss", "loss_capped", "bayes_loss", "accuracy", "ece", "reach", "n", "weight", "segments_used", "bound", "kl",
+    "floor_loss", "chance_loss", "floor_accuracy", "chance_accuracy", "data_floor_loss",
 )  # fmt: skip
 _COUNTS = ("params", "params_nonembed", "params_used", "tokens", "unique_tokens", "flops", "state_bytes")
 _MEASURED = ("cpu_seconds", "train_cpu_seconds", "train_seconds", "tokens_per_second", "peak_memory_bytes")
@@ -88,6 +89,8 @@ def _shared(record: Mapping[str, Any]) -> dict[str, Any]:
         config.pop(name, None)
     for name in ("warmup", "decay"):
         config[f"{name}_share"] = config.pop(name)  # elsewhere these names are counts of steps
+    if "loss" in config:  # elsewhere this name is a score
+        config["loss_function"] = config.pop("loss")
     for name in ("heads", "kv_heads", "kernel"):
         shape[name] = shape[name] or None  # 0 is "worked out", no count
     settings = {name: _cell(value) for name, value in {**config, **shape}.items()}

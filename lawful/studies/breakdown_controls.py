@@ -5,8 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from lawful.runs import Runs
-from lawful.studies.lab_exponents import contrast, ladder, ladder_steps, over_seeds, plain, sizes_by_steps, slopes
-from lawful.studies.lab_runs import pick, plain_number, told, values_of
+from lawful.studies.lab_exponents import (
+    Contrast,
+    contrast,
+    ladder,
+    ladder_steps,
+    over_seeds,
+    plain,
+    sizes_by_steps,
+    slopes,
+)
+from lawful.studies.lab_pairs import paired, verdict_of
+from lawful.studies.lab_runs import pick, plain_number, table_of, told, values_of
 from lawful.studies.parts import Part, floats, span
 from lawful.studies.results import Figure, Layer, Panel
 
@@ -145,30 +155,48 @@ def _scratchpad(part: Part, runs: Runs) -> None:
 
 
 def _longer(part: Part, runs: Runs) -> None:
+    """More steps at the same sizes: the gain of each level, paired by seed, all at once family-wise."""
     usual_steps = ladder_steps(runs, "swaps")
     longer = [s for s in values_of(plain(runs, "swaps", level=0), "steps") if s > usual_steps]
     if not longer:
         return
-    lines = []
-    for width in values_of(plain(runs, "swaps", level=0, steps=longer[-1]), "width"):
-        for level in (4, 8, _TOP):
-            a, b = (
-                plain(runs, "swaps", level=level, width=width, steps=s)["accuracy"].mean()
-                for s in (usual_steps, longer[-1])
-            )
-            chance = plain(runs, "swaps", level=level, width=width)["chance_accuracy"][0]
-            lines.append((width, level, round(float(chance), 3), float(a), float(b)))
-    part.table("longer", CONTROLS, f"Accuracy on swaps after {usual_steps} and {longer[-1]} steps",
-               ("width", "level", "chance", f"{usual_steps} steps", f"{longer[-1]} steps"), lines)  # fmt: skip
-    middle = [line for line in lines if line[1] in (4, 8)]
-    last = [line for line in lines if line[1] == _TOP]
+    top = longer[-1]
+    cells = [(w, level) for w in values_of(plain(runs, "swaps", level=0, steps=top), "width") for level in (4, 8, _TOP)]
+    gains = {cell: found for cell in cells if (found := _gain(runs, *cell, usual_steps, top, len(cells))) is not None}
+    if not gains:
+        return
+    lines = [
+        (width, level, f"{before:.3f}", f"{after:.3f}", f"{one.interval.estimate:+.3f}",
+         span(one.interval.lower, one.interval.upper), verdict_of(one, "more", "less"))
+        for (width, level), (before, after, one) in gains.items()
+    ]  # fmt: skip
+    part.table("longer", CONTROLS, f"Accuracy on swaps after {usual_steps} and {top} steps",
+               ("width", "level", f"{usual_steps} steps", f"{top} steps", "gain", "interval", "verdict"), lines,
+               f"Paired by seed; the {len(gains)} intervals hold together with 95 %.")  # fmt: skip
+    best = {last: max((one for (_, level), (_, _, one) in gains.items() if (level == _TOP) == last),
+                      key=lambda one: one.interval.lower) for last in (False, True)}  # fmt: skip
+    seen = best[False].told and best[False].interval.lower > 0
     part.say(
         "under_training", CONTROLS,
-        f"Under-training looks like breakdown: with {longer[-1] / usual_steps:.0f} times the steps levels 4 and 8 gain "
-        f"up to {max(line[4] - line[3] for line in middle):.2f} accuracy at the same size; level {_TOP} gains "
-        f"{max(line[4] - line[3] for line in last):.2f}. A plateau at one training length is not yet a limit of size.",
-        "supported", gains=[line[4] - line[3] for line in lines],
+        f"With {top / usual_steps:.0f} times the steps at the same size, gains of accuracy are at most {best[False]} "
+        f"on levels 4 and 8, and {best[True]} on level {_TOP}. "
+        + ("Under-training looks like breakdown: a plateau at one training length is not yet a limit of size." if seen
+           else "That under-training looks like breakdown is not seen here."),
+        "supported" if seen else "cannot tell", gains=[one.interval.estimate for _, _, one in gains.values()],
     )  # fmt: skip
+
+
+def _gain(
+    runs: Runs, width: int, level: int, few: int, many: int, comparisons: int
+) -> tuple[float, float, Contrast] | None:
+    """Accuracy after few and many steps, over the seeds that have both, and their difference; None below two seeds."""
+    _, _, grid = table_of(
+        plain(runs, "swaps", level=level, width=width, steps=(few, many)), "seed", "steps", "accuracy"
+    )
+    both = grid[np.isfinite(grid).all(1)] if grid.shape[1] == 2 else grid[:0]
+    if len(both) < 2:
+        return None
+    return float(both[:, 0].mean()), float(both[:, 1].mean()), paired(both[:, 1], both[:, 0], comparisons)
 
 
 def _nearest(part: Part, runs: Runs) -> None:

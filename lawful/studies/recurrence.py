@@ -39,6 +39,10 @@ _LEFT_OUT = (
     "instead of 5, no two-state cells, no deeper or wider rivals, no tuning of rates, no longer training of the "
     "looped model, so what more training gives to loops is not told."
 )
+_TOO_FEW = (
+    "A law of size and serial depth takes three sizes, here are {}, and two depths, here are {}: one more size with "
+    "two seeds at each depth would be the least."
+)
 
 
 @law(predicts="y", topic="general")
@@ -66,7 +70,7 @@ def study(data: Any = None, *, seed: int = 0) -> Study:
         "Loops instead of parameters: what recurrence buys small models",
         whole,
         SECTIONS,
-        ("loops", "equal_flops", "training", "serial", "facts"),
+        ("loops", "equal_flops", "training", "trm", "hrm", "serial", "facts"),
         (
             "Saunshi et al. 2025, Reasoning with Latent Thoughts (arXiv 2502.17416)",
             "Wang et al. 2025, Hierarchical Reasoning Model (arXiv 2506.21734)",
@@ -118,8 +122,9 @@ def _serial(found: list[Arm]) -> Part:
     part = Part()
     steps = min(arm.steps for arm in found)
     chosen = [arm for arm in found if arm.cell == "loop" and arm.steps == steps]
-    if len({arm.serial for arm in chosen}) < 2 or len({arm.N_nonemb for arm in chosen}) < 3:
-        part.say("serial", _LAW, "Too few sizes and depths for a law of both.", "cannot tell")
+    depths, sizes = len({arm.serial for arm in chosen}), len({arm.N_nonemb for arm in chosen})
+    if depths < 2 or sizes < 3:
+        part.say("serial", _LAW, _TOO_FEW.format(sizes, depths), "cannot tell", sizes=sizes, depths=depths)
         return part
     x1 = np.concatenate([np.full(len(arm.loss), arm.N_nonemb) for arm in chosen])
     x2 = np.concatenate([np.full(len(arm.loss), float(arm.serial)) for arm in chosen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 
 from lawful.studies.lab_exponents import Contrast, contrast
 from lawful.studies.parts import Part, span
@@ -10,6 +11,7 @@ from lawful.studies.recurrence_arms import Arm
 
 SECTION = "Loops against depth, width and training"
 _ALPHA, _EQUAL = 0.05, 0.2  # sizes and FLOPs within a fifth of each other are equal
+_LONG = 3  # so many times the steps are "longer training"
 _ONCE, _UNTIED, _LONGER, _WIDER = (
     "the same block once",
     "untied, equal FLOPs",
@@ -28,10 +30,27 @@ class Pair:
 
 
 def against(found: list[Arm]) -> Part:
-    """Every looped block against its rivals, all at once family-wise; ValueError where nothing is looped."""
+    """Every looped block against its rivals, family-wise for each length of training; ValueError where none is looped.
+
+    The conclusions are of the longest training whose looped blocks have rivals that were trained longer still.
+    """
     part = Part()
-    pairs = _pairs(found)
-    tests = [contrast(p.looped.reach, p.rival.reach, len(pairs), _ALPHA) for p in pairs]
+    lengths = sorted({arm.steps for arm in found if arm.looped and arm.depth == 1})
+    if not lengths:
+        raise ValueError("the runs hold no looped block of depth 1 with two seeds: there is nothing to compare")
+    compared = {steps: _pairs(found, steps) for steps in lengths}
+    controlled = [steps for steps, pairs in compared.items() if any(p.kind == _LONGER for p in pairs)]
+    for steps in [n for n in lengths if compared[n]]:
+        pairs = compared[steps]
+        tests = [contrast(p.looped.reach, p.rival.reach, len(pairs), _ALPHA) for p in pairs]
+        _table(part, steps, pairs, tests)
+        if steps == max(controlled or lengths[:1]):
+            _say(part, pairs, tests)
+            _say_cells(part, pairs, tests)
+    return part
+
+
+def _table(part: Part, steps: int, pairs: list[Pair], tests: list[Contrast]) -> None:
     lines = [
         (p.looped.name, p.kind, p.rival.name, p.rival.steps, f"{p.rival.N_nonemb / p.looped.N_nonemb:.2g}",
          f"{p.rival.flops / p.looped.flops:.2g}", f"{len(p.looped.seeds)}, {len(p.rival.seeds)}",
@@ -46,22 +65,19 @@ def against(found: list[Arm]) -> Part:
         f"its own. Welch intervals at {1 - _ALPHA / len(pairs):.1%}, so that all {len(pairs)} hold together with 95 %; "
         "exact permutation p, not corrected."
     )
-    part.table("against", SECTION, "Looped blocks against the others", columns, lines, note)
-    _say(part, pairs, tests)
-    return part
+    part.table(f"against_{steps}", SECTION, f"Blocks looped for {steps} steps against the others", columns, lines, note)
 
 
-def _pairs(found: list[Arm]) -> list[Pair]:
-    looped = [arm for arm in found if arm.looped and arm.depth == 1]
-    if not looped:
-        raise ValueError("the runs hold no looped block of depth 1 with two seeds: there is nothing to compare")
-    steps = min(arm.steps for arm in looped)
-    looped = [arm for arm in looped if arm.steps == steps]
-    top = max(looped, key=lambda arm: (len(arm.seeds), arm.loops, arm.width))
+def _pairs(found: list[Arm], steps: int) -> list[Pair]:
+    looped = [arm for arm in found if arm.looped and arm.depth == 1 and arm.steps == steps]
     plain = [arm for arm in found if arm.cell == "loop" and arm.loops == 1]
+    longer = {arm.width for arm in plain if arm.depth > 1 and arm.steps >= _LONG * steps}
+    top = max(looped, key=lambda arm: (len(arm.seeds), arm.width in longer, arm.loops, arm.width))
     out = []
     for one in (arm for arm in looped if arm.width == top.width):
-        for rival in (arm for arm in plain if arm.width == one.width and arm.depth == one.loops and arm.steps >= steps):
+        for rival in (arm for arm in plain if arm.width == one.width and arm.depth == one.loops):
+            if rival.steps != steps and rival.steps < _LONG * steps:
+                continue
             out.append(Pair(_UNTIED if rival.steps == steps else _LONGER, one, rival))
     for rival in (arm for arm in plain if arm.steps == steps):
         if rival.width == top.width and rival.depth == 1:
@@ -71,7 +87,12 @@ def _pairs(found: list[Arm]) -> list[Pair]:
         elif rival.depth == 1 and _alike(rival.flops, top.flops):
             out.append(Pair(_WIDER, top, rival))
     cells = [arm for arm in found if arm.cell != "loop" and arm.steps == steps]
-    return out + [Pair(arm.name.rsplit(", width", 1)[0], top, arm) for arm in cells]
+    return out + [Pair(arm.name.rsplit(", width", 1)[0], _as_deep(looped, arm), arm) for arm in cells]
+
+
+def _as_deep(looped: list[Arm], cell: Arm) -> Arm:
+    """The looped block with as many blocks in sequence as the cell, as nearly as there is, and then of its size."""
+    return min(looped, key=lambda arm: (abs(log(arm.serial / cell.serial)), abs(log(arm.N_nonemb / cell.N_nonemb))))
 
 
 def _alike(a: float, b: float) -> bool:
@@ -111,6 +132,26 @@ def _say(part: Part, pairs: list[Pair], tests: list[Contrast]) -> None:
         pair, one = last[_LONGER]
         untied = next((p.rival for p in pairs if p.kind == _UNTIED and p.looped == pair.looped), None)
         _say_training(part, pair, one, untied)
+
+
+def _say_cells(part: Part, pairs: list[Pair], tests: list[Contrast]) -> None:
+    """The best of each kind of two-state cell against the plain loop with as many passes."""
+    for cell, (id, name) in {"tiny": ("trm", "TRM-like"), "hierarchical": ("hrm", "HRM-like")}.items():
+        rivals = [(pair, one) for pair, one in zip(pairs, tests) if pair.rival.cell == cell]
+        if not rivals:
+            continue
+        pair, one = max(rivals, key=lambda r: r[0].rival.reach.mean())
+        better = one.told and one.interval.upper < 0
+        words = ("Two states buy levels beyond plain loops." if better else "Two states cost levels." if one.told else
+                 "What two states add to plain loops cannot be told.")  # fmt: skip
+        part.say(
+            id, SECTION,
+            f"The best {name} model ({pair.rival.name}) reaches {pair.rival.reach.mean():.1f} levels with "
+            f"{pair.rival.flops / pair.looped.flops:.2g} times the FLOPs of {pair.looped.name}, which reaches "
+            f"{pair.looped.reach.mean():.1f}: plain loops gain {one}. {words}",
+            "supported" if better else "contradicted" if one.told else "cannot tell",
+            estimate=one.interval.estimate, lower=one.interval.lower, upper=one.interval.upper, needed=one.needed,
+        )  # fmt: skip
 
 
 def _say_training(part: Part, pair: Pair, one: Contrast, untied: Arm | None) -> None:

@@ -18,6 +18,7 @@ from lawful.studies.lab_runs import pick, plain_number
 class Asked:
     """One model on the puzzles at one number of loops. N: all parameters; flops: one answer, states kept.
 
+    kl_weight: of inferred latents, None where noise is only added; kl (s,): what they say of an answer, nats.
     greedy (s,): share solved by the likeliest answer; right (s, puzzles): how many of `tries` sampled answers are
     right; votes (s, v): share solved by the commonest of 1, 2, 4 ... 2^(v-1) answers. In order of the seeds.
     """
@@ -27,6 +28,7 @@ class Asked:
     loops: int
     trained_loops: int
     noise: float
+    kl_weight: float | None
     N: float
     flops: float
     tries: int
@@ -34,6 +36,7 @@ class Asked:
     greedy: np.ndarray
     right: np.ndarray
     votes: np.ndarray
+    kl: np.ndarray
 
     @property
     def plain(self) -> bool:
@@ -42,7 +45,10 @@ class Asked:
     @property
     def name(self) -> str:
         loops = f", {self.loops} loops" if self.trained_loops > 1 else ""
-        return f"width {self.width}{loops}{f', noise {self.noise:g}' if self.noise else ''}, {plain_number(self.N)}"
+        noise = f", noise {self.noise:g}" if self.noise else ""
+        if self.kl_weight is not None:
+            noise = f", latents of KL weight {self.kl_weight:g}"
+        return f"width {self.width}{loops}{noise}, {plain_number(self.N)}"
 
     def coverage(self, k: int) -> np.ndarray:
         """Share of puzzles (s,) that at least one of k answers solves: the unbiased estimate from all tries."""
@@ -64,7 +70,9 @@ def asked(runs: Runs, task: str = "colouring") -> list[Asked]:
     if not len(found) or "solved" not in found.columns:
         return []
     found = found.filter(found["solved"].is_not_null())
-    shapes = ["width", "depth", "loops", "noise", "test_loops"]
+    if "latent" not in found.columns:
+        found = found.with_columns(latent=None, kl_weight=None, kl=None)
+    shapes = ["width", "depth", "loops", "noise", "latent", "kl_weight", "test_loops"]
     steps = max(found["steps"].unique().to_list(), key=lambda s: (len(found.filter(found["steps"] == s)), -s))
     made = []
     for _, group in found.filter(found["steps"] == steps).group_by(shapes, maintain_order=True):
@@ -72,16 +80,17 @@ def asked(runs: Runs, task: str = "colouring") -> list[Asked]:
         group = group.filter(group["lr"] == rates["lr"][0]).sort("seed")
         if len(group) > 1:
             made.append(_asked(group))
-    return sorted(made, key=lambda a: (not a.plain, a.noise, a.loops, a.N))
+    return sorted(made, key=lambda a: (not a.plain, a.noise, a.kl_weight or 0.0, a.loops, a.N))
 
 
 def _asked(group: Any) -> Asked:
     row = group.row(0, named=True)
     numbers = lambda name, kind: np.array([np.array(text.split(), kind) for text in group[name]])  # noqa: E731
     return Asked(
-        row["width"], row["depth"], row["test_loops"], row["loops"], row["noise"], row["params"], row["forward_flops"],
+        row["width"], row["depth"], row["test_loops"], row["loops"], row["noise"],
+        row["kl_weight"] if row["latent"] == "variational" else None, row["params"], row["forward_flops"],
         row["tries"], group["seed"].to_numpy(), group["greedy"].to_numpy().astype(float), numbers("solved", int),
-        numbers("votes", float),
+        numbers("votes", float), group["kl"].to_numpy().astype(float),
     )  # fmt: skip
 
 

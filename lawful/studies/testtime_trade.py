@@ -93,10 +93,11 @@ def _snell(part: Part, plain: list[Asked]) -> None:
 
 
 def _own_ways(part: Part, found: list[Asked]) -> None:
-    """Noise against sampling, and more loops than trained with."""
-    noisy = next((a for a in found if a.noise), None)
+    """Noise and inferred latents against sampling, and more loops than trained with."""
+    noisy = next((a for a in found if a.noise and a.kl_weight is None), None)
     calm = next((a for a in found if a.plain and noisy is not None and a.width == noisy.width), None)
     if noisy is not None and calm is not None:
+        _latents(part, [a for a in found if a.noise and a.width == calm.width], calm, noisy)
         k = max(1, int(noisy.tries * calm.flops // noisy.flops))
         say(
             part, "noise", TRADE,
@@ -106,6 +107,47 @@ def _own_ways(part: Part, found: list[Asked]) -> None:
             contrast(noisy.coverage(k), calm.coverage(calm.tries)), "Latent noise is the better way to vary answers.",
             "Sampling the answer is the better way to vary it.",
         )  # fmt: skip
+    _more_loops(part, found)
+
+
+def _latents(part: Part, stirred: list[Asked], calm: Asked, noisy: Asked) -> None:
+    """Noise trained through, latents inferred with a bound, and sampled answers, at equal inference FLOPs."""
+    lines = []
+    for budget in (4, 16, calm.tries):
+        for arm in (calm, *stirred):
+            k = min(int(budget * calm.flops // arm.flops), arm.tries)
+            if k:
+                kl = "" if arm.kl_weight is None else str(over_seeds(arm.kl))
+                lines.append((budget, arm.name, k, str(over_seeds(arm.coverage(k))), str(over_seeds(arm.greedy)), kl))
+    part.table(
+        "ways", TRADE, "Ways to vary an answer at equal inference FLOPs",
+        ("FLOPs, in plain answers", "model", "answers", "one of them right", "greedy", "KL, nats per answer"), lines,
+        "A plain model draws each value; the others take the likeliest values along trajectories of noise, or of "
+        "latents drawn from their prior. KL 0: the latents say nothing of the answer.",
+    )  # fmt: skip
+    inferred = max((a for a in stirred if a.kl_weight is not None), key=lambda a: a.kl_weight or 0.0, default=None)
+    if inferred is None:
+        return
+    k = max(1, int(inferred.tries * calm.flops // inferred.flops))
+    lead = (
+        f"At equal inference FLOPs one of {k} trajectories of inferred latents (KL weight {inferred.kl_weight:g}, "
+        f"{inferred.kl.mean():.2f} nats of it an answer) is right in {inferred.coverage(k).mean():.2f} of the puzzles, "
+    )
+    rivals = (
+        ("variational", calm, calm.tries, "sampled answers of a model as wide", "sampling the answer"),
+        ("variational_noise", noisy, max(1, int(noisy.tries * calm.flops // noisy.flops)),
+         "trajectories of noise trained through", "noise trained through"),
+    )  # fmt: skip
+    for id, rival, n, words, other in rivals:
+        say(
+            part, id, TRADE, f"{lead}one of {n} {words} in {rival.coverage(n).mean():.2f}",
+            contrast(inferred.coverage(k), rival.coverage(n), len(rivals)),
+            f"Inferred latents are better than {other}.", f"Inferred latents are worse than {other}.",
+        )  # fmt: skip
+
+
+def _more_loops(part: Part, found: list[Asked]) -> None:
+    """More loops at test time than in training."""
     looped = [a for a in found if a.trained_loops > 1 and not a.noise]
     if len(looped) > 1:
         trained = next((a for a in looped if a.loops == a.trained_loops), looped[0])
