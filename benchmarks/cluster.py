@@ -15,7 +15,7 @@ import hashlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from time import perf_counter, sleep
@@ -52,10 +52,16 @@ def work(tables: list[dict[str, np.ndarray]], name: str) -> tuple[list[Points], 
     return sets, [rolling(t["x"], "x", most=ORIGINS, least=5) for t in tables]
 
 
-def run(groups: int, laws: tuple[str, ...] = LAWS) -> dict[str, list[Record]]:
-    """The rolling-origin records of every law in every group, by whatever joblib is told to use."""
-    tables = curves(groups)
-    return {name: backtest(load(name), *work(tables, name), count=STARTS) for name in laws}
+def run(groups: int, laws: tuple[str, ...] = LAWS, ready: Callable[[], None] = lambda: None) -> dict[str, list[Record]]:
+    """The rolling-origin records of every law in every group, by whatever joblib is told to use.
+
+    ready: waits, before each law, for workers that are coming back: with one alone joblib would stay in this process.
+    """
+    tables, out = curves(groups), {}
+    for name in laws:
+        ready()
+        out[name] = backtest(load(name), *work(tables, name), count=STARTS)
+    return out
 
 
 def digest(made: dict[str, list[Record]]) -> str:
@@ -70,7 +76,7 @@ def digest(made: dict[str, list[Record]]) -> str:
 
 
 @contextmanager
-def dask_workers(workers: int, killed: list[int], kill_after: float | None = None) -> Iterator[None]:
+def dask_workers(workers: int, killed: list[int], kill_after: float | None = None) -> Iterator[Callable[[], None]]:
     """joblib on a local cluster of worker processes; one is killed after so many seconds, and noted in ``killed``."""
     from distributed import Client, LocalCluster
     from joblib import parallel_config
@@ -89,7 +95,7 @@ def dask_workers(workers: int, killed: list[int], kill_after: float | None = Non
         thread = threading.Thread(target=kill, daemon=True)
         thread.start()
         with parallel_config(backend="dask"):
-            yield
+            yield lambda: client.wait_for_workers(workers, timeout=60)
         done.set()
         thread.join()
         sleep(0.2)  # let the last heartbeats arrive before the cluster closes
@@ -109,8 +115,8 @@ def processes(workers: int) -> Iterator[None]:
 def timed(label: str, groups: int, where: AbstractContextManager[Any]) -> str:
     """Run there, print the time with the start of the workers, and return the digest."""
     begin, used = perf_counter(), _cpu()
-    with where:
-        made = run(groups)
+    with where as ready:
+        made = run(groups, ready=ready or (lambda: None))
     wall, lost, found = perf_counter() - begin, _lost(made), digest(made)
     fits = groups * len(LAWS) * ORIGINS
     print(f"{label}: {wall:.0f} s, {_cpu() - used:.0f} s of CPU, for {fits} fits of {STARTS} starts each; "
