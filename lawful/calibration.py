@@ -53,7 +53,7 @@ class Evidence:
     kind: of curve, see `KINDS`. error, se, noise, dof (K,): at each origin the mean error of the runs held out, the
     standard error that the law claimed there, the noise of that mean, and the degrees of freedom.
     reach (K,): how far beyond the runs seen they lay on average, in decades; decades: the farthest of all.
-    axis: the scale in words. levels: how many distinct scales the runs have. chosen: whether the origins chose the law.
+    axis: the scale in words. levels: how many distinct scales the runs have. chosen: whether lawful chose the law.
     """
 
     kind: str
@@ -188,7 +188,7 @@ def _splits(axis: str, scale: np.ndarray) -> Splits | None:
 def _judged(fit: Fit, axis: str, scale: np.ndarray, splits: Splits | None, records: list[Any] | None) -> Evidence:
     kind, none = kind_of(fit, axis), np.array([])
     if splits is None or not records:
-        return Evidence(kind, none, none, none, none, none, 0.0, distinct(scale), axis)
+        return Evidence(kind, none, none, none, none, none, 0.0, distinct(scale), axis, is_chosen(fit))
     average = mean_record(records, np.sqrt(fit.points.w))
     with np.errstate(all="ignore"):
         y = np.log(fit.points.y) if fit.objective.log else fit.points.y

@@ -28,15 +28,12 @@ from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
 from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
-from lawful.quantities import find as find_quantity
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
 _DELTA = "1e-3"  # Huber's, as Hoffmann et al. 2022: distances count as they are, not squared
 _ROWS = 10  # from which that is done
-_BLIND = (
-    1.5  # on the score of a law that ignores a variable: how much worse than at its origins it came out beyond them
-)
+_BLIND = 1.5  # times the score of a law that ignores a variable: beyond its origins it did so much worse
 _HUBER = 1.345  # robust standard deviations from which Huber's loss stops squaring: 95 % efficient for normal noise
 _NO_AXIS, _FIFTHS = "fifths of the runs", 5  # held out one after the other where no scale varies
 
@@ -188,16 +185,15 @@ def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | Non
 
 
 def _objective(law: Law, part: _Part, given: str | Objective | None) -> Objective:
-    """Absolute distances where squares are usual: the smallest runs, where laws fail, then weigh less.
+    """Absolute distances where squares of logs are usual: the smallest runs, where laws fail, then weigh less.
 
-    Fractions stay with squares, as do tables of so few rows that single ones would decide.
+    Fractions and values that have no logs stay with squares (delta would hang on their unit), as do tables of so few
+    rows that single ones would decide.
     """
     chosen = default_objective(law, part.runs, part.target, given)
-    quantity = find_quantity(part.target)
-    fraction = quantity is not None and quantity.kind == "fraction"
-    if given is not None or not chosen.squares or fraction or len(part.y) < _ROWS:
+    if given is not None or not (chosen.log and chosen.squares) or len(part.y) < _ROWS:
         return chosen
-    return find_objective(f"{'log_' if chosen.log else ''}huber:{_DELTA}")
+    return find_objective(f"log_huber:{_DELTA}")
 
 
 def _shares(parts: Mapping[str, _Part]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
