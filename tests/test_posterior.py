@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lawful
-from lawful.ensemble import around, fit_mixture, peak, sample, split_rhat
+from lawful.ensemble import Mixture, _moves, around, fit_mixture, peak, sample, split_rhat
 from lawful.law import coefficient, law
 from lawful.laws import all_laws, find
 from lawful.posterior import Posterior, Posteriors, posterior
@@ -260,6 +260,23 @@ def test_a_mixture_is_a_density_and_finds_two_valleys(rng):
     p = np.exp(where.log_density(grid))
     x = where.draw(100_000, rng)
     assert x.mean(0) == pytest.approx((p[:, None] * grid).sum(0) / p.sum(), abs=0.05)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_each_move_alone_leaves_a_normal_as_it_is(which):
+    """Five numbers of scale 0.05, and for the jumps a mixture that is off. (emcee's snooker gives 0.6 of the scale.)"""
+    import emcee
+
+    where = Mixture(
+        np.array([0.6, 0.4]), np.array([[0.03] * 5, [0.0] * 5]), np.stack([0.04 * np.eye(5), 0.1 * np.eye(5)])
+    )
+    move = _moves(where)[which][0]
+    run = emcee.EnsembleSampler(64, 5, lambda x: -0.5 * ((x / 0.05) ** 2).sum(1), vectorize=True, moves=move)
+    begin = 0.05 * np.random.default_rng(1).standard_normal((64, 5))
+    run.run_mcmc(emcee.State(begin, random_state=np.random.RandomState(1).get_state()), 1500)
+    x = run.get_chain(discard=100, flat=True)
+    assert x.std(0) == pytest.approx(0.05, rel=0.05)
+    assert x.mean(0) == pytest.approx(0.0, abs=0.004)
 
 
 def test_a_peak_is_found_with_its_curvature():
