@@ -17,7 +17,7 @@ pytest.importorskip("emcee", reason="needs the extra bayes: emcee")
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
-from posterior_coverage import simulate
+from posterior_coverage import PROPER, simulate, truth_of
 
 
 @law()
@@ -277,6 +277,19 @@ def test_each_move_alone_leaves_a_normal_as_it_is(which):
     x = run.get_chain(discard=100, flat=True)
     assert x.std(0) == pytest.approx(0.05, rel=0.05)
     assert x.mean(0) == pytest.approx(0.0, abs=0.004)
+
+
+def test_the_highest_maximum_is_found_though_the_runs_point_elsewhere():
+    """A world in which loss hardly falls with data: chains begun at the runs' optimum and at the priors' means settled
+    at a maximum whose log density is eight lower, and beta's interval was wrong by several of its lengths."""
+    rng = np.random.default_rng([48, 20, 3])
+    truth = truth_of("all", rng)
+    sigma = np.exp(rng.uniform(np.log(0.003), np.log(0.03)))
+    N, D = 10 ** rng.uniform(7.5, 9.5, 20), 10 ** rng.uniform(9, 10.8, 20)
+    loss = find("chinchilla").at(truth, N=N, D=D) * np.exp(sigma * rng.standard_normal(20))
+    made = posterior(lawful.fit("chinchilla", {"N": N, "D": D, "loss": loss}), PROPER, seed=48)
+    low, high = np.percentile(made.draws[:, made.names.index("beta")], [0.5, 99.5])
+    assert made.settled and low < truth["beta"] < high < 0.1
 
 
 def test_a_peak_is_found_with_its_curvature():
