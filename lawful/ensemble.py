@@ -220,7 +220,8 @@ def _round(density: Density, places: np.ndarray, where: Mixture, steps: int, see
     except ImportError:
         raise ImportError("a posterior needs emcee, which is not installed: pip install 'lawful[bayes]'") from None
 
-    sampler = emcee.EnsembleSampler(*places.shape, density, vectorize=True, moves=_moves(where))
+    walkers, p = places.shape
+    sampler = emcee.EnsembleSampler(walkers, p, density, vectorize=True, moves=_moves(where))
     state = emcee.State(places, random_state=np.random.RandomState(seed).get_state())
     with np.errstate(all="ignore"):
         sampler.run_mcmc(state, steps)

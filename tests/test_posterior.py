@@ -301,9 +301,9 @@ def test_a_peak_is_found_with_its_curvature():
 
 @pytest.mark.slow
 def test_intervals_hold_truths_drawn_from_the_prior():
-    """25 worlds in which every number has a proper prior: coverage, and ranks of the truth among the draws.
+    """20 worlds in which every number has a proper prior: coverage, and ranks of the truth among the draws.
     The full table is that of benchmarks/posterior_coverage.py."""
-    tally = simulate("all 20", 25)
+    tally = simulate("all 20", 20)
     assert np.mean(tally.settled) >= 0.9
     for name in ("alpha", "beta", "E", "forecast"):
         held, error = tally.coverage(name)
