@@ -31,6 +31,7 @@ from lawful.uncertainty import Interval, intervals
 Prior = Normal | StudentT
 _KEPT = 4000  # draws kept
 _BELOW = 20  # log density below the best at which a maximum is no place to begin
+_BATCHES, _DRAWN = 6, 80  # batches of draws from the priors, the best of each a start; draws in a batch
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,7 +163,7 @@ def posterior(
 def draw(fit: Fit, priors: Mapping[str, Prior], steps: int, walkers: int, seed: int) -> Posterior:
     """The posterior of one fit under priors by name."""
     density = log_posterior(fit, priors)
-    made = sample(density, _start(fit, priors, density), fit.model.natural, steps, seed, walkers=walkers)
+    made = sample(density, _start(fit, priors, density, seed), fit.model.natural, steps, seed, walkers=walkers)
     flat = made.places.reshape(-1, len(fit.theta))
     draws = fit.model.natural(flat[np.linspace(0, len(flat) - 1, min(_KEPT, len(flat))).astype(int)])
     names = fit.model.names
@@ -186,21 +187,36 @@ def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> Mapping[str, Pri
     return out
 
 
-def _start(fit: Fit, priors: Mapping[str, Prior], density: Density) -> Mixture:
-    """Normals about the maxima that are reached from the optimum of the runs, and from there with the priors' means."""
-    ranges = {slot.name: range_of(fit, slot).on for slot in fit.model.slots}
+def _start(fit: Fit, priors: Mapping[str, Prior], density: Density, seed: int) -> Mixture:
+    """Normals about the maxima that are reached from the optimum of the runs, and from draws of the priors.
+
+    The density has many maxima where runs and prior disagree. Neither the runs' optimum nor the priors' means need lie
+    near the highest; of hundreds of draws some do. The best of each batch is taken, so that not all are neighbours.
+    """
     runs = _inside(fit)
-    known = runs.copy()
-    for on in ("number", "slot"):  # the place of an amplitude hangs on its exponent, which goes first
-        for name, prior in priors.items():
-            if ranges[name] == on:
-                k, values = fit.model.names.index(name), fit.model.natural(known)
-                values[0, k] = prior.mean if on == "number" else np.exp(prior.mean)
-                known[k] = fit.model.search(values)[0, k]
-    found = [peak(density, start) for start in ([runs, known] if priors else [runs])]
+    starts = [runs]
+    if priors:
+        drawn = _drawn(fit, priors, runs, np.random.default_rng(seed))
+        height = density(drawn).reshape(_BATCHES, _DRAWN)
+        best = drawn.reshape(_BATCHES, _DRAWN, -1)[np.arange(_BATCHES), height.argmax(1)]
+        starts += [x for x, h in zip(best, height.max(1)) if np.isfinite(h)]
+    found = [peak(density, start) for start in starts]
     height = density(np.stack([x for x, _ in found]))
     kept = [one for one, h in zip(found, height) if h >= height.max() - _BELOW]
     return around(np.stack([x for x, _ in kept]), np.stack([S for _, S in kept]))
+
+
+def _drawn(fit: Fit, priors: Mapping[str, Prior], runs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Slots (rows, p) with numbers from their priors, and where there is none, from the optimum of the runs."""
+    ranges = {slot.name: range_of(fit, slot).on for slot in fit.model.slots}
+    out = np.tile(runs, (_BATCHES * _DRAWN, 1))
+    for on in ("number", "slot"):  # the place of an amplitude hangs on its exponent, which goes first
+        for name, prior in priors.items():
+            if ranges[name] == on:
+                k, values, drawn = fit.model.names.index(name), fit.model.natural(out), prior.draw(len(out), rng)
+                values[:, k] = drawn if on == "number" else np.exp(drawn)
+                out[:, k] = fit.model.search(values)[:, k]
+    return out
 
 
 def _inside(fit: Fit) -> np.ndarray:

@@ -29,6 +29,9 @@ class Normal:
     def log_density(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * ((x - self.mean) / self.sd) ** 2
 
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        return self.mean + self.sd * rng.standard_normal(count)
+
     def ends(self, level: float) -> tuple[float, float]:
         """The central interval of this level."""
         from scipy.special import ndtri
@@ -59,6 +62,9 @@ class StudentT:
 
     def log_density(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * (self.dof + 1) * np.log1p(((x - self.mean) / self.scale) ** 2 / self.dof)
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        return self.mean + self.scale * rng.standard_t(self.dof, count)
 
     def ends(self, level: float) -> tuple[float, float]:
         """The central interval of this level."""
