@@ -9,8 +9,8 @@ forecasts the siblings is a better bet than one that wins on five points of one'
 
 Forecasts are then averaged with weights inverse to the third power of the score, over the laws that are no worse than
 twice the best: near-equals share, and a law that is clearly worse has hardly a say (inverse squares, as Bates and
-Granger 1969, left it enough to spoil short series, and a fourth power made single laws of near-equals). More parameters are not
-punished beyond that: a law that overfits already shows it at its origins.
+Granger 1969, left it enough to spoil short series, and a fourth power made single laws of near-equals).
+More parameters are not punished beyond that: a law that overfits already shows it at its origins.
 """
 
 from __future__ import annotations

@@ -219,7 +219,7 @@ def distinct(scale: np.ndarray) -> int:
 
 def kind_of(fit: Fit, axis: str) -> str:
     """Which part of the library speaks of a fit: of fractions, of checkpoints, of surfaces or of curves."""
-    quantity = find(fit.points.target)
+    quantity = next(filter(None, map(find, fit.points.target.split("/"))), None)
     if quantity is not None and quantity.kind == "fraction":
         return "fraction"
     if fit.points.cluster is not None or axis.split("*")[-1] in ("step", "S"):

@@ -28,10 +28,11 @@ from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
 from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
+from lawful.quantities import find as find_quantity
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
-_DELTA = "1e-3"  # Huber's, as Hoffmann et al. 2022: distances count as they are, not squared
+_DELTA = 1e-3  # Huber's, as Hoffmann et al. 2022: distances count as they are, not squared
 _ROWS = 10  # from which that is done
 _BLIND = 1.5  # times the score of a law that ignores a variable: beyond its origins it did so much worse
 _HUBER = 1.345  # robust standard deviations from which Huber's loss stops squaring: 95 % efficient for normal noise
@@ -185,15 +186,20 @@ def _try(name: str, parts: Mapping[str, _Part], objective: str | Objective | Non
 
 
 def _objective(law: Law, part: _Part, given: str | Objective | None) -> Objective:
-    """Absolute distances where squares of logs are usual: the smallest runs, where laws fail, then weigh less.
+    """Absolute distances where squares are usual: the smallest runs, where laws fail, then weigh less.
 
-    Fractions and values that have no logs stay with squares (delta would hang on their unit), as do tables of so few
-    rows that single ones would decide.
+    Fractions stay with squares, as do tables of so few rows that single ones would decide. Of values without logs
+    delta is that part of their usual size.
     """
     chosen = default_objective(law, part.runs, part.target, given)
-    if given is not None or not (chosen.log and chosen.squares) or len(part.y) < _ROWS:
+    quantity = next(filter(None, map(find_quantity, part.target.split("/"))), None)
+    fraction = quantity is not None and quantity.kind == "fraction"
+    if given is not None or fraction or not chosen.squares or len(part.y) < _ROWS:
         return chosen
-    return find_objective(f"log_huber:{_DELTA}")
+    if chosen.log:
+        return find_objective(f"log_huber:{_DELTA:g}")
+    level = float(np.median(np.abs(part.y)))
+    return find_objective(f"huber:{_DELTA * level:.3g}") if level > 0 else chosen
 
 
 def _shares(parts: Mapping[str, _Part]) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:

@@ -153,12 +153,15 @@ def _calibrated(fit: Fit, at: Any, variables: Mapping[str, Any], level: float, k
     )
 
 
-def average_at(fit: Fit, at: Any = None, *, doubt: bool = True, **variables: Any) -> Mean:
-    """The average of a fit's laws at new points, in the space of the objective, its claims doubted or as they are."""
+def average_at(fit: Fit, at: Any = None, *, doubt: bool | None = None, **variables: Any) -> Mean:
+    """The average of a fit's laws at new points, in the space of the objective.
+
+    doubt: whether its claims are doubted (see `doubt`); by default where lawful chose the laws.
+    """
     X, group, _ = collect(fit, at, variables)
     columns = columns_at(fit, X, at, variables)
     mean = _mean(fit, X, group, columns)
-    return _doubted(fit, mean, X, columns) if doubt else mean
+    return _doubted(fit, mean, X, columns) if (is_chosen(fit) if doubt is None else doubt) else mean
 
 
 def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, columns: Mapping[str, np.ndarray]) -> Mean:
@@ -176,8 +179,8 @@ def _mean(fit: Fit, X: dict[str, np.ndarray], group: np.ndarray | None, columns:
 def _doubted(fit: Fit, mean: Mean, X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> Mean:
     """The average with its claims doubted for the change from the nearest run, see `doubt`."""
     axis, scale = axis_of(fit)
-    there = scale_at(axis, columns)
-    decades = np.zeros(len(mean.value)) if there is None else np.log10(np.maximum(there / scale.max(), 1.0))
+    there, top = scale_at(axis, columns), scale.max(initial=0.0)
+    decades = np.zeros(len(mean.value)) if there is None or top <= 0 else np.log10(np.maximum(there / top, 1.0))
     like = nearest(_runs_of(fit), {**columns, **rows_of(fit, X)})
     change = mean.value - _said_of_runs(fit)[like]
     return replace(mean, se=doubted(mean.se, change, decades, kind_of(fit, axis)))
@@ -285,7 +288,7 @@ def _flags(
 def _missed(found: Calibration | None) -> list[str]:
     if found is None or not found.origins or found.missed < _MISSED:
         return []
-    return [f"at its own rolling origins the law was off by {found.missed:.1f} times its standard error"]
+    return [f"at its own rolling origins the law was off by {found.missed:.1f} times what it allowed for"]
 
 
 def off_line(fit: Fit, X: Mapping[str, np.ndarray]) -> list[str]:
