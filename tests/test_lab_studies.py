@@ -161,7 +161,6 @@ def test_cells_of_two_states_meet_loops_as_deep_and_as_large(tmp_path):
 @pytest.mark.parametrize("name", LAB)
 def test_sweeps_are_what_they_say(name, tmp_path):
     full, quick = load(sweep_file(name)), load(sweep_file(name, True))
-    assert {key(c) for c in load(STUDIES / f"{name}_shipped.toml").configs} <= {key(c) for c in full.configs}
     assert len(full.configs) == import_module(f"lawful.studies.{name}").PLANNED
     assert {c.seed for c in quick.configs} >= {0, 1, 2, 3}
     assert estimate(quick, tmp_path, speed=Speed()).core_seconds < 500
@@ -171,7 +170,7 @@ def test_sweeps_are_what_they_say(name, tmp_path):
 
 @pytest.mark.parametrize("name", LAB)
 def test_shipped_runs_are_runs_of_the_plan(name):
-    planned = {key(c) for c in load(STUDIES / f"{name}_shipped.toml").configs}
+    planned = {key(c) for c in load(sweep_file(name)).configs}
     assert set(lab_runs(name)["run"]) <= planned
     assert shipped_runs(name).stat().st_size < 400_000
 

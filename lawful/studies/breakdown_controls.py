@@ -69,11 +69,12 @@ def families(runs: Runs) -> Part:
 
 
 def _paired_steps(runs: Runs, block: str) -> list[tuple[int, int]]:
-    """Steps of facts and of swaps, most data first, where both have ladders of three sizes and more."""
+    """Steps of facts and of swaps, most data first, where both have ladders of more than half of the sizes."""
     both = []
     for task in ("facts", "swaps"):
         sizes = sizes_by_steps(runs, task, block=block) if len(plain(runs, task, block=block)) else {}
-        both.append([steps for steps, widths in sorted(sizes.items(), reverse=True) if len(widths) > 2])
+        least = max(2, max(map(len, sizes.values()), default=0) // 2)  # fewer would cut every ladder down to theirs
+        both.append([steps for steps, widths in sorted(sizes.items(), reverse=True) if len(widths) > least])
     return list(zip(*both))
 
 

@@ -128,8 +128,9 @@ def _say(part: Part, pairs: list[Pair], tests: list[Contrast]) -> None:
             estimate=one.interval.estimate, lower=one.interval.lower, upper=one.interval.upper, p=one.test.p,
             needed=one.needed,
         )  # fmt: skip
-    if _LONGER in last:
-        pair, one = last[_LONGER]
+    longer = [(pair, one) for pair, one in zip(pairs, tests) if pair.kind == _LONGER]
+    if longer:
+        pair, one = next((found for found in reversed(longer) if found[1].told), longer[-1])
         untied = next((p.rival for p in pairs if p.kind == _UNTIED and p.looped == pair.looped), None)
         _say_training(part, pair, one, untied)
 
@@ -165,7 +166,7 @@ def _say_training(part: Part, pair: Pair, one: Contrast, untied: Arm | None) -> 
     closed = None if untied is None or gap <= 0 else float(rival.reach.mean() - untied.reach.mean()) / gap
     if untied is not None:
         text += f" With equal training it reaches {untied.reach.mean():.1f}."
-    if closed is not None and closed > 0.5 and not (one.told and one.interval.lower > 0):
+    if one.told and one.interval.upper < 0:
         verdict = "contradicted"
         text += (
             " 'Only recurrence can' is not what these runs show: serial depth, tied or not, is what the task needs, "
