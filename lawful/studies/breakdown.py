@@ -37,8 +37,8 @@ PLANNED = 2043  # runs of breakdown.toml
 _LEFT_OUT = (
     "the ladders of facts and swaps have all 8 sizes and 5 data sizes with 4 of 5 seeds, Markov chains with 2; "
     "the other families have 2 seeds at the larger data sizes, at the smaller ones some or no sizes, and no chains; "
-    "the scratchpad has one size; no four times longer training. Carry chains, brackets, mazes, sudoku, hops, copying and text are in "
-    "neither. Sizes end at 0.1M parameters, three decades below the 100M of the title."
+    "the scratchpad has one size; no four times longer training. Carry chains, brackets, mazes, sudoku, "
+    "hops, copying and text are in neither. Sizes end at 0.1M parameters, three decades below the 100M of the title."
 )
 
 
