@@ -102,13 +102,15 @@ def show_runs(out: Console, runs: "Runs") -> None:
 
 def show_forecast(found: "Forecast", made: "Fit | Fits", frame: "pl.DataFrame") -> None:
     """The points, each with its forecast; a column of the points is left out only where there is no room."""
+    from lawful.company import led_by
     from lawful.fit import Fits
 
     one = next(iter(made.values())) if isinstance(made, Fits) else made
     out = console()
     what = "the mean of runs" if found.kind == "mean" else "one new run"
     target = one.points.target
-    out.print(Text(f"{target} of {what} by {one.law.name}, {found.level * 100:g}% intervals ({found.method})", "bold"))
+    who = led_by(one.law.name, len(one.others) if found.method == "calibrated" else 0)
+    out.print(Text(f"{target} of {what} by {who}, {found.level * 100:g}% intervals ({found.method})", "bold"))
     if found.calibration:
         out.print(Text(f"calibrated on {found.calibration}", "dim"))
     names = [n for n in frame.columns if n not in ("estimate", "lower", "upper", "flag")]

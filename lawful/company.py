@@ -35,6 +35,11 @@ def members_of(fit: Fit) -> list[tuple[float, Fit]]:
     return [(own, fit), *fit.others]
 
 
+def led_by(law: str, others: int) -> str:
+    """Who makes a forecast: a law alone, or the average that it leads."""
+    return f"an average of {others + 1} laws led by {law}" if others else law
+
+
 def known_columns(fits: Sequence[Fit]) -> dict[str, np.ndarray]:
     """The columns (n,) that some laws were fitted on, by their symbol."""
     out: dict[str, np.ndarray] = {}

@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from lawful.candidates import Candidate
+from lawful.company import led_by
 from lawful.findings import Finding
 from lawful.fit import Fit, Fits
 from lawful.fitfile import plain
@@ -78,8 +80,9 @@ class Entry:
         return len(self.estimate)
 
     def __str__(self) -> str:
+        who = led_by(self.law, len(self.shared))
         what = f"{len(self)} forecasts of {self.target}" if len(self) != 1 else f"a forecast of {self.target}"
-        return f"line {self.number}, {self.date}: {what} by {self.law}; sha256 {self.sha256}"
+        return f"line {self.number}, {self.date}: {what} by {who}; sha256 {self.sha256}"
 
     def place(self, i: int) -> str:
         """Point i in words: ``N = 7e+10, D = 1.4e+12``."""
@@ -189,7 +192,7 @@ def _content(made: Forecast, fit: Fit | Fits, levels: tuple[float, ...], note: s
     ends = {repr(level): [found.lower, found.upper] for level, found in again.items()}
     ends[repr(float(made.level))] = [made.lower, made.upper]
     many = fit.fits.items() if isinstance(fit, Fits) else ()
-    shared = {f.law.name: weight for weight, f in one.others}
+    shared = {_called(f): weight for weight, f in one.others} if made.method == "calibrated" else {}
     return plain({
         "format": FORMAT, "date": datetime.now(UTC).isoformat(timespec="seconds"), "lawful": __version__,
         "law": one.law.name, "shared": shared, "target": one.points.target, "by": by, "kind": made.kind,
@@ -200,6 +203,11 @@ def _content(made: Forecast, fit: Fit | Fits, levels: tuple[float, ...], note: s
         "groups": groups, "points": points, "estimate": made.estimate, "intervals": ends,
         "distance": made.distance, "flags": made.flag, "seen": _seen(fit, points, groups), "note": note,
     })  # fmt: skip
+
+
+def _called(fit: Fit) -> str:
+    """A law of an average by a name of its own: a law may be in it twice, with a tie, or over another column."""
+    return Candidate(fit.law, fit.points.columns, fit.settings.fixed, fit.settings.tied).name
 
 
 def _column(made: Forecast, name: str) -> np.ndarray:

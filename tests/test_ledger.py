@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -39,6 +40,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def book(written: Path, tmp_path: Path) -> Path:
     """A ledger of one line: three points beyond the runs."""
     return Path(shutil.copy(written, tmp_path / "forecasts.jsonl"))
+
+
+def test_an_average_keeps_every_law_that_shares_it(tmp_path: Path) -> None:
+    others = tuple((0.3, lawful.fit("power_law", RUNS, variables={"x": x})) for x in ("N", "6ND"))
+    average = dataclasses.replace(FIT, others=others)
+    entry = register(lawful.forecast(average, x=NEW), average, tmp_path / "a.jsonl", levels=())
+    assert entry.shared == {"power_law(N)": 0.3, "power_law(6ND)": 0.3}
+    assert "3 forecasts of loss by an average of 3 laws led by power_law_constant;" in str(entry)
+    alone = register(lawful.forecast(average, x=NEW, calibration="law"), average, tmp_path / "a.jsonl", levels=())
+    assert alone.shared == {} and "loss by power_law_constant;" in str(alone)
 
 
 def test_a_line_holds_all_that_was_said(book: Path) -> None:
