@@ -39,7 +39,7 @@ def nearest(seen: Columns, there: Columns) -> np.ndarray:
 
     Distances are of logs where a column is positive, else parts of its largest value where that is above one.
     """
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     both = [(np.asarray(seen[c], float), np.asarray(there[c], float)) for c in seen if c in there]
     both = [_measured(a, b) for a, b in both if np.isfinite(a).all() and np.isfinite(b).all()]
@@ -48,7 +48,7 @@ def nearest(seen: Columns, there: Columns) -> np.ndarray:
     runs, points = (np.stack(some, axis=1) for some in zip(*both))
     runs, first = np.unique(runs, axis=0, return_index=True)  # repeats make the tree slow
     points, back = np.unique(points, axis=0, return_inverse=True)
-    return first[cKDTree(runs).query(points)[1]][back.ravel()]
+    return first[KDTree(runs).query(points)[1]][back.ravel()]
 
 
 def _measured(seen: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
