@@ -22,13 +22,16 @@ from typing import Any
 import numpy as np
 
 from lawful.density import Density, log_posterior, range_of
+from lawful.doubt import is_chosen
 from lawful.ensemble import RHAT, TIMES, Chain, Mixture, around, peak, sample
 from lawful.findings import Finding
-from lawful.fit import Fit, Fits
+from lawful.fit import Fit, Fits, fit_sets
+from lawful.objectives import objective as find_objective
 from lawful.priors import Normal, StudentT, literature_priors
 from lawful.uncertainty import Interval, intervals
 
 Prior = Normal | StudentT
+_REFITTED = "refitted"
 _KEPT = 4000  # draws kept
 _BELOW = 20  # log density below the best at which a maximum is no place to begin
 _BATCHES, _DRAWN = 6, 80  # batches of draws from the priors, the best of each a start; draws in a batch
@@ -145,8 +148,10 @@ def posterior(
     prior: None (flat), "literature" (`priors.literature_priors`), or {name: (mean, sd) | `Normal` | `StudentT`}.
     pool: for `Fits`, numbers that are normal over groups with unknown mean and spread (`lawful.pooling`).
     steps: of each walker, at most; the chain ends as soon as it has settled.
+    A law that lawful chose, and fitted by absolute distances, is fitted again by squares, and that is said.
     Raises ImportError naming the extra without emcee, ValueError for an unknown name or a fit without a likelihood.
     """
+    fit = replace(fit, fits={k: _likely(f) for k, f in fit.items()}) if isinstance(fit, Fits) else _likely(fit)
     if isinstance(fit, Fits) and pool:
         from lawful.pooling import pooled
 
@@ -167,7 +172,19 @@ def draw(fit: Fit, priors: Mapping[str, Prior], steps: int, walkers: int, seed: 
     flat = made.places.reshape(-1, len(fit.theta))
     draws = fit.model.natural(flat[np.linspace(0, len(flat) - 1, min(_KEPT, len(flat))).astype(int)])
     names = fit.model.names
-    return Posterior(fit, names, draws, priors, made.rhat, made.tau, made.steps, tuple(_convergence(names, made)))
+    said = [f for f in fit.findings if f.code == _REFITTED]
+    findings = (*said, *_convergence(names, made))
+    return Posterior(fit, names, draws, priors, made.rhat, made.tau, made.steps, findings)
+
+
+def _likely(fit: Fit) -> Fit:
+    """The fit, or that of squares where lawful chose to minimise what is no likelihood."""
+    if fit.objective.squares or fit.objective.binomial or not is_chosen(fit):
+        return fit
+    squares = find_objective("log_lsq" if fit.objective.log else "lsq")
+    made = fit_sets(fit.law, [fit.points], squares, fit.settings, None, None, [fit.fingerprint])[0]
+    text = f"{fit.law.name} was fitted again by {squares.name}: {fit.objective.name}, which chose it, is no likelihood."
+    return replace(made, findings=(*made.findings, Finding(_REFITTED, "note", text)))
 
 
 def _priors(fit: Fit, given: str | Mapping[str, Any] | None) -> Mapping[str, Prior]:

@@ -320,3 +320,15 @@ def test_intervals_hold_in_the_worlds_of_the_table():
             if name in tally.held:
                 held, error = tally.coverage(name)
                 assert abs(held - 0.9) <= 0.03 + 2 * error, (label, name, held)
+
+
+def test_a_chosen_law_is_fitted_again_by_squares():
+    x = np.geomspace(1e6, 1e9, 12)
+    runs = {"N": x, "L": (1.7 + 20 * x**-0.15) * np.exp(0.003 * np.random.default_rng(0).standard_normal(12))}
+    chosen = lawful.fit("auto", runs)
+    assert chosen.objective.name == "log_huber"
+    made = lawful.posterior(chosen, steps=400)
+    assert made.fit.objective.name == "log_lsq" and "fitted again by log_lsq" in str(made)
+    named = lawful.fit("power_law_constant", runs, objective="log_huber:1e-3")
+    with pytest.raises(ValueError, match="is none: fit with log_lsq"):
+        lawful.posterior(named)
