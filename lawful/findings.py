@@ -66,3 +66,8 @@ def listed(numbers: tuple[int, ...] | list[int], most: int = 8) -> str:
     """``3, 4, 5 and 12 more``: row numbers for a sentence."""
     shown = ", ".join(str(n) for n in numbers[:most])
     return shown if len(numbers) <= most else f"{shown} and {len(numbers) - most} more"
+
+
+def in_rows(numbers: tuple[int, ...] | list[int]) -> str:
+    """``row 3``, ``rows 3, 4``: where something was seen, in brackets."""
+    return f"{'row' if len(numbers) == 1 else 'rows'} {listed(numbers)}"

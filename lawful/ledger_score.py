@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from lawful.findings import Finding, counted, listed
+from lawful.findings import Finding, counted, in_rows, listed
 from lawful.ledger import Entry, Ledger, read_ledger
 from lawful.points import as_labels
 from lawful.quantities import find
@@ -274,7 +274,7 @@ def _findings(
         ))  # fmt: skip
     for reason in dict.fromkeys(o.why_not for o in outcomes if o.why_not):
         rows = tuple(o.row for o in outcomes if o.why_not == reason)
-        text = f"{counted(len(rows), 'outcome')} not scored: {reason} (rows {listed(rows)})."
+        text = f"{counted(len(rows), 'outcome')} not scored: {reason} ({in_rows(rows)})."
         said.append(Finding("not_scored", "warning", text, rows))
     print_ = getattr(runs, "fingerprint", "")
     same = [e.number for e in book if print_ and print_ in _prints(e.fingerprint)]
@@ -289,7 +289,7 @@ def _findings(
         text = "The runs have no column of dates: whether they are younger than the forecast is not checked."
         said.append(Finding("no_dates", "note", text))
     if unmatched:
-        text = f"No forecast is about {counted(len(unmatched), 'run')} (rows {listed(unmatched)})."
+        text = f"No forecast is about {counted(len(unmatched), 'run')} ({in_rows(unmatched)})."
         said.append(Finding("unmatched", "note", text, unmatched))
     return said
 
