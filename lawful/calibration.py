@@ -30,7 +30,7 @@ from lawful.company import axis_of, known_columns, mean_record, members_of
 from lawful.doubt import doubted, is_chosen, nearest, rows_of
 from lawful.fit import Fit
 from lawful.origins import Splits, backtest, rolling
-from lawful.quantities import find
+from lawful.quantities import find_part
 from lawful.search import kronecker
 
 KINDS = ("curve", "surface", "checkpoints", "fraction")
@@ -219,7 +219,7 @@ def distinct(scale: np.ndarray) -> int:
 
 def kind_of(fit: Fit, axis: str) -> str:
     """Which part of the library speaks of a fit: of fractions, of checkpoints, of surfaces or of curves."""
-    quantity = next(filter(None, map(find, fit.points.target.split("/"))), None)
+    quantity = find_part(fit.points.target)
     if quantity is not None and quantity.kind == "fraction":
         return "fraction"
     if fit.points.cluster is not None or axis.split("*")[-1] in ("step", "S"):

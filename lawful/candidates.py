@@ -18,7 +18,7 @@ from lawful.fit import Settings
 from lawful.law import Law
 from lawful.laws import all_laws, load
 from lawful.origins import AXES, DATA, SIZES, scale_of, varies
-from lawful.quantities import find
+from lawful.quantities import find_part
 
 _LINE = 0.99  # R2 of log D on log N from which they are one variable
 _BREAKS = {1: 12, 2: 24}  # distinct scales from which so many breaks may be looked for
@@ -93,7 +93,7 @@ def _outcome(runs: Any, target: str | None) -> tuple[np.ndarray, str]:
     name = target or getattr(runs, "target", None) or next((n for n in ("loss", "L", "y") if n in runs), None)
     if name is None:
         raise ValueError("auto does not know which column to predict: name it with target=")
-    quantity = next(filter(None, map(find, str(name).split("/"))), None)
+    quantity = find_part(str(name))
     y = np.asarray(runs[name], float)
     if quantity is None:
         return y, "L"

@@ -28,7 +28,7 @@ from lawful.objectives import Objective
 from lawful.objectives import objective as find_objective
 from lawful.origins import Splits, backtest, groups_out, rolling, scale_of
 from lawful.points import Points, as_labels, points
-from lawful.quantities import find as find_quantity
+from lawful.quantities import find_part
 
 __all__ = ["Candidate", "Choice", "Score", "choose", "suited"]
 
@@ -192,7 +192,7 @@ def _objective(law: Law, part: _Part, given: str | Objective | None) -> Objectiv
     delta is that part of their usual size.
     """
     chosen = default_objective(law, part.runs, part.target, given)
-    quantity = next(filter(None, map(find_quantity, part.target.split("/"))), None)
+    quantity = find_part(part.target)
     fraction = quantity is not None and quantity.kind == "fraction"
     if given is not None or fraction or not chosen.squares or len(part.y) < _ROWS:
         return chosen

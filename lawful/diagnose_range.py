@@ -26,7 +26,7 @@ from lawful.fit import Fit, fit
 from lawful.laws import load
 from lawful.nesting import against, contains
 from lawful.objectives import LOG_LSQ, LSQ
-from lawful.quantities import find
+from lawful.quantities import find, find_part
 from lawful.solve import Problems
 
 _ALPHA = 0.05
@@ -170,7 +170,7 @@ def break_p(one: Fit) -> tuple[float, float] | None:
         return None
     x = one.points.X[one.law.variables[0]]
     y = one.points.y
-    quantity = next(filter(None, map(find, one.points.target.split("/"))), None)
+    quantity = find_part(one.points.target)
     if quantity is not None and quantity.kind == "fraction" and "err" not in one.points.target:
         y = 1 - y  # an error falls as a loss does
     if x.min() <= 0 or y.min() <= 0 or len(np.unique(x)) < _BREAK[0] or one.n > _BREAK[1]:

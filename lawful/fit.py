@@ -22,7 +22,7 @@ from lawful.law import Law
 from lawful.laws import load
 from lawful.objectives import Objective, objective
 from lawful.points import Points, points
-from lawful.quantities import find as find_quantity
+from lawful.quantities import find_part
 from lawful.search import Search, final, find, find_from, starts_for
 from lawful.solve import Problems
 from lawful.spread import covariance
@@ -248,7 +248,7 @@ def default_objective(law: Law, runs: Any, target: str | None, given: str | Obje
     """The objective of a fit; any part of a task's column, such as lambada/acc/0, can say what it measures."""
     if given is not None:
         return objective(given)
-    quantity = next(filter(None, map(find_quantity, (target or law.predicts).split("/"))), None)
+    quantity = find_part(target or law.predicts)
     if quantity is not None and quantity.kind == "fraction":
         return objective("binomial" if "items" in runs and quantity.symbol == "accuracy" else "lsq")
     name = target if target else (quantity.column if quantity and quantity.column in runs else law.predicts)

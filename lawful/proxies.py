@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from lawful.points import as_labels
-from lawful.quantities import did_you_mean, find
+from lawful.quantities import did_you_mean, find_part
 from lawful.uncertainty import Interval, percentiles
 
 _SCALES = ("flops", "C", "params", "N", "tokens", "D")
@@ -140,7 +140,7 @@ def _agreement(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _rises(column: str) -> bool:
-    quantity = next(filter(None, map(find, column.split("/"))), None)
+    quantity = find_part(column)
     return quantity is not None and quantity.kind == "fraction"
 
 

@@ -1,10 +1,9 @@
 """The closed vocabulary: one symbol, one column, one unit and one meaning for every quantity.
 
-Papers reuse letters: E is an offset, a number of experts and a number of exponent bits; P is a parameter
-count, a precision and a number of parallel streams. Here each meaning has its own symbol, so that a law, a
-table and a command line always mean the same thing. Two examples: ``N`` is the column ``params`` (every
-trainable parameter, embeddings included) and never ``params_nonembed``, which is ``N_nonemb``; ``C`` is the
-column ``flops``, a plain count of FLOP and never PF-days.
+Papers reuse letters: E is an offset, a number of experts and a number of exponent bits; P is a parameter count, a
+precision and a number of parallel streams. Here each meaning has its own symbol, so that a law, a table and a command
+line always mean the same thing. ``N`` is the column ``params`` (embeddings included) and never ``params_nonembed``,
+which is ``N_nonemb``; ``C`` is the column ``flops``, a plain count of FLOP and never PF-days.
 
 All counts are plain numbers, never billions or log10. Adding a quantity is one line in the table below.
 """
@@ -360,6 +359,11 @@ def find(name: str) -> Quantity | None:
     return _index().get(normalize(name))
 
 
+def find_part(column: str) -> Quantity | None:
+    """The quantity of any part of a task's column: lambada/acc/0 is an accuracy."""
+    return next(filter(None, map(find, column.split("/"))), None)
+
+
 def by_symbol(symbol: str) -> Quantity:
     """The quantity written with this symbol, exactly: ``by_symbol("N").column == "params"``."""
     return _exact("symbol", symbol)
@@ -371,10 +375,7 @@ def by_column(column: str) -> Quantity:
 
 
 def lookup(name: str) -> Quantity:
-    """The quantity with this symbol, column or alias: ``lookup("train_tokens").symbol == "D"``.
-
-    Raises ValueError with the nearest names if there is none.
-    """
+    """The quantity with this symbol, column or alias; ValueError with the nearest names if there is none."""
     quantity = find(name)
     if quantity is None:
         known = [n for q in QUANTITIES for n in (q.symbol, q.column, *q.aliases)]
@@ -392,8 +393,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def _exact(field: str, value: str) -> Quantity:
-    for quantity in QUANTITIES:
-        if getattr(quantity, field) == value:
-            return quantity
-    known = [getattr(q, field) for q in QUANTITIES]
-    raise ValueError(f"no quantity has the {field} {value!r}{did_you_mean(value, known)}")
+    known = {getattr(q, field): q for q in QUANTITIES}
+    if value not in known:
+        raise ValueError(f"no quantity has the {field} {value!r}{did_you_mean(value, list(known))}")
+    return known[value]
